@@ -1,0 +1,455 @@
+#include "command.h"
+
+#include "number.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+typedef struct command command;
+
+// Says the operations, or appends the reply to p->text and begins nothing.
+typedef void (*command_fn)(plan *p, const resp_request_t *r, const command *c);
+
+struct command {
+    const char *name;
+    int arity; // with the name; negative: at least that many
+    command_fn plan;
+    store_verb verb; // for those that are one operation
+    int64_t number;  // what the verb makes of it
+};
+
+static bool
+is_word(tr_str_t text, const char *word)
+{
+    return text.size == strlen(word) && strncasecmp(text.data, word, text.size) == 0;
+}
+
+// For "%.*s" of at most `limit` bytes.
+#define SHOWN(text, limit) (int)((text).size < (limit) ? (text).size : (limit)), (text).data
+
+// ---- errors -------------------------------------------------------------------------------------
+
+static void
+say_wrong_arity(plan *p, const command *c)
+{
+    resp_write_error(&p->text, "ERR wrong number of arguments for '%s' command", c->name);
+}
+
+static void
+say_syntax(plan *p)
+{
+    resp_write_error(&p->text, "ERR syntax error");
+}
+
+static void
+say_invalid_expire(plan *p, const command *c)
+{
+    resp_write_error(&p->text, "ERR invalid expire time in '%s' command", c->name);
+}
+
+static void
+say_unknown_subcommand(plan *p, const resp_request_t *r, const char *name)
+{
+    tr_str_t word = resp_arg(r, 1);
+    resp_write_error(&p->text, "ERR unknown subcommand '%.*s'. Try %s HELP.", SHOWN(word, 128),
+                     name);
+}
+
+static void
+say_unknown_command(plan *p, const resp_request_t *r)
+{
+    char args[192] = "";
+    size_t used = 0;
+    for (size_t i = 1; i < r->count && used < 128; i++) {
+        tr_str_t arg = resp_arg(r, i);
+        int size = snprintf(args + used, sizeof args - used, "'%.*s' ", SHOWN(arg, 128 - used));
+        used += size > 0 ? (size_t)size : 0;
+    }
+    tr_str_t name = resp_arg(r, 0);
+    resp_write_error(&p->text, "ERR unknown command '%.*s', with args beginning with: %s",
+                     SHOWN(name, 128), args);
+}
+
+// False after having said that it is none.
+static bool
+read_number(plan *p, tr_str_t text, int64_t *out)
+{
+    if (number_parse(text, out)) {
+        return true;
+    }
+    resp_write_error(&p->text, "ERR value is not an integer or out of range");
+    return false;
+}
+
+// ---- keys ---------------------------------------------------------------------------------------
+
+static void
+plan_key(plan *p, const resp_request_t *r, const command *c)
+{
+    plan_begin(p, PLAN_ONE);
+    plan_op(p, (store_op){.verb = c->verb, .key = resp_arg(r, 1), .number = c->number});
+}
+
+static void
+plan_keys_summed(plan *p, const resp_request_t *r, const command *c)
+{
+    plan_begin(p, PLAN_SUM);
+    for (size_t i = 1; i < r->count; i++) {
+        plan_op(p, (store_op){.verb = c->verb, .key = resp_arg(r, i)});
+    }
+}
+
+static void
+plan_mget(plan *p, const resp_request_t *r, const command *c)
+{
+    plan_begin(p, PLAN_ARRAY);
+    for (size_t i = 1; i < r->count; i++) {
+        plan_op(p, (store_op){.verb = c->verb, .key = resp_arg(r, i)});
+    }
+}
+
+static tr_bytes_t
+value_arg(const resp_request_t *r, size_t i)
+{
+    tr_str_t text = resp_arg(r, i);
+    return tr_bytes(text.data, text.size);
+}
+
+static void
+plan_mset(plan *p, const resp_request_t *r, const command *c)
+{
+    if (r->count % 2 == 0) {
+        say_wrong_arity(p, c);
+        return;
+    }
+    plan_begin(p, PLAN_ALL);
+    for (size_t i = 1; i < r->count; i += 2) {
+        plan_op(p,
+                (store_op){.verb = c->verb, .key = resp_arg(r, i), .value = value_arg(r, i + 1)});
+    }
+}
+
+// The options behind SET key value. False after having said what is wrong.
+static bool
+read_set_options(plan *p, const resp_request_t *r, const command *c, store_op *op)
+{
+    int64_t unit = 0;
+    size_t time_at = 0; // read when the syntax is known to be right; 0: no time
+    for (size_t i = 3; i < r->count; i++) {
+        tr_str_t word = resp_arg(r, i);
+        bool seconds = is_word(word, "ex");
+        if (is_word(word, "nx") && (op->flags & STORE_IF_PRESENT) == 0) {
+            op->flags |= STORE_IF_ABSENT;
+        } else if (is_word(word, "xx") && (op->flags & STORE_IF_ABSENT) == 0) {
+            op->flags |= STORE_IF_PRESENT;
+        } else if ((seconds || is_word(word, "px")) && time_at == 0 && i + 1 < r->count) {
+            unit = seconds ? 1000 : 1;
+            time_at = ++i;
+        } else {
+            say_syntax(p);
+            return false;
+        }
+    }
+    if (time_at == 0) {
+        return true;
+    }
+    if (!read_number(p, resp_arg(r, time_at), &op->number)) {
+        return false;
+    }
+    if (op->number <= 0 || __builtin_mul_overflow(op->number, unit, &op->number)) {
+        say_invalid_expire(p, c);
+        return false;
+    }
+    return true;
+}
+
+static void
+plan_set(plan *p, const resp_request_t *r, const command *c)
+{
+    store_op op = {.verb = c->verb, .key = resp_arg(r, 1), .value = value_arg(r, 2)};
+    if (read_set_options(p, r, c, &op)) {
+        plan_begin(p, PLAN_ONE);
+        plan_op(p, op);
+    }
+}
+
+// INCRBY and DECRBY; c->number is the sign.
+static void
+plan_add(plan *p, const resp_request_t *r, const command *c)
+{
+    store_op op = {.verb = c->verb, .key = resp_arg(r, 1)};
+    if (!read_number(p, resp_arg(r, 2), &op.number)) {
+        return;
+    }
+    if (__builtin_mul_overflow(op.number, c->number, &op.number)) {
+        resp_write_error(&p->text, "ERR decrement would overflow");
+        return;
+    }
+    plan_begin(p, PLAN_ONE);
+    plan_op(p, op);
+}
+
+// EXPIRE and PEXPIRE; c->number is the unit.
+static void
+plan_expire(plan *p, const resp_request_t *r, const command *c)
+{
+    store_op op = {.verb = c->verb, .key = resp_arg(r, 1)};
+    if (!read_number(p, resp_arg(r, 2), &op.number)) {
+        return;
+    }
+    if (__builtin_mul_overflow(op.number, c->number, &op.number)) {
+        say_invalid_expire(p, c);
+        return;
+    }
+    plan_begin(p, PLAN_ONE);
+    plan_op(p, op);
+}
+
+static void
+plan_dbsize(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)r;
+    plan_begin(p, PLAN_SUM);
+    plan_op_everywhere(p, (store_op){.verb = c->verb});
+}
+
+static void
+plan_flushall(plan *p, const resp_request_t *r, const command *c)
+{
+    bool right =
+        r->count == 1 ||
+        (r->count == 2 && (is_word(resp_arg(r, 1), "sync") || is_word(resp_arg(r, 1), "async")));
+    if (!right) {
+        say_syntax(p);
+        return;
+    }
+    plan_begin(p, PLAN_ALL);
+    plan_op_everywhere(p, (store_op){.verb = c->verb});
+}
+
+static void
+plan_info(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)r;
+    plan_begin(p, PLAN_INFO);
+    plan_op_everywhere(p, (store_op){.verb = c->verb});
+}
+
+// ---- the connection -----------------------------------------------------------------------------
+
+static void
+say_ping(plan *p, const resp_request_t *r, const command *c)
+{
+    if (r->count > 2) {
+        say_wrong_arity(p, c);
+    } else if (r->count == 2) {
+        resp_write_bulk(&p->text, resp_arg(r, 1).data, resp_arg(r, 1).size);
+    } else {
+        resp_write_status(&p->text, "PONG");
+    }
+}
+
+static void
+say_echo(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    resp_write_bulk(&p->text, resp_arg(r, 1).data, resp_arg(r, 1).size);
+}
+
+static void
+say_select(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    int64_t number = 0;
+    if (!read_number(p, resp_arg(r, 1), &number)) {
+        return;
+    }
+    if (number != 0) {
+        resp_write_error(&p->text, "ERR DB index is out of range");
+        return;
+    }
+    resp_write_status(&p->text, "OK");
+}
+
+static void
+say_quit(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)r;
+    (void)c;
+    resp_write_status(&p->text, "OK");
+    p->end = PLAN_CLOSE;
+}
+
+static void
+say_hello(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    int64_t version = 2;
+    if (r->count > 1 && !number_parse(resp_arg(r, 1), &version)) {
+        resp_write_error(&p->text, "ERR Protocol version is not an integer or out of range");
+        return;
+    }
+    if (version != 2) {
+        resp_write_error(&p->text, "NOPROTO unsupported protocol version");
+        return;
+    }
+    if (r->count > 2) {
+        say_syntax(p); // neither AUTH nor SETNAME here
+        return;
+    }
+    resp_write_array(&p->text, 10);
+    resp_write_text(&p->text, "server");
+    resp_write_text(&p->text, "kvd");
+    resp_write_text(&p->text, "version");
+    resp_write_text(&p->text, "0.1.0");
+    resp_write_text(&p->text, "proto");
+    resp_write_integer(&p->text, 2);
+    resp_write_text(&p->text, "mode");
+    resp_write_text(&p->text, "standalone");
+    resp_write_text(&p->text, "role");
+    resp_write_text(&p->text, "master");
+}
+
+static void
+say_client(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    bool known = (is_word(resp_arg(r, 1), "setname") && r->count == 3) ||
+                 (is_word(resp_arg(r, 1), "setinfo") && r->count == 4);
+    if (known) {
+        resp_write_status(&p->text, "OK"); // heard, and of no use here
+    } else {
+        say_unknown_subcommand(p, r, "CLIENT");
+    }
+}
+
+// What redis-benchmark and other tools ask for.
+static void
+say_config(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    if (!is_word(resp_arg(r, 1), "get")) {
+        say_unknown_subcommand(p, r, "CONFIG");
+        return;
+    }
+    if (r->count != 3) {
+        resp_write_error(&p->text, "ERR wrong number of arguments for 'config|get' command");
+        return;
+    }
+    static const char *const settings[][2] = {{"save", ""}, {"appendonly", "no"}};
+    const size_t setting_count = sizeof settings / sizeof settings[0];
+    size_t matches = 0;
+    for (size_t i = 0; i < setting_count; i++) {
+        matches += is_word(resp_arg(r, 2), settings[i][0]) || is_word(resp_arg(r, 2), "*");
+    }
+    resp_write_array(&p->text, 2 * matches);
+    for (size_t i = 0; i < setting_count; i++) {
+        if (is_word(resp_arg(r, 2), settings[i][0]) || is_word(resp_arg(r, 2), "*")) {
+            resp_write_text(&p->text, settings[i][0]);
+            resp_write_text(&p->text, settings[i][1]);
+        }
+    }
+}
+
+static void
+plan_debug(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    if (!is_word(resp_arg(r, 1), "crash-shard") || r->count != 3) {
+        say_unknown_subcommand(p, r, "DEBUG");
+        return;
+    }
+    int64_t shard = 0;
+    if (!read_number(p, resp_arg(r, 2), &shard)) {
+        return;
+    }
+    if (shard < 0 || shard >= p->cluster->count) {
+        resp_write_error(&p->text, "ERR no such shard");
+        return;
+    }
+    p->end = PLAN_CRASH; // the connection does it, and replies
+    p->crash_shard = (uint32_t)shard;
+}
+
+static void say_command(plan *p, const resp_request_t *r, const command *c);
+
+// ---- the table ----------------------------------------------------------------------------------
+
+static const command commands[] = {
+    {"get", 2, plan_key, STORE_GET, 0},
+    {"set", -3, plan_set, STORE_SET, 0},
+    {"incr", 2, plan_key, STORE_ADD, 1},
+    {"mget", -2, plan_mget, STORE_GET, 0},
+    {"mset", -3, plan_mset, STORE_SET, 0},
+    {"ping", -1, say_ping, 0, 0},
+    {"del", -2, plan_keys_summed, STORE_DELETE, 0},
+    {"exists", -2, plan_keys_summed, STORE_EXISTS, 0},
+    {"decr", 2, plan_key, STORE_ADD, -1},
+    {"incrby", 3, plan_add, STORE_ADD, 1},
+    {"decrby", 3, plan_add, STORE_ADD, -1},
+    {"expire", 3, plan_expire, STORE_EXPIRE, 1000},
+    {"pexpire", 3, plan_expire, STORE_EXPIRE, 1},
+    {"ttl", 2, plan_key, STORE_TTL, 1000},
+    {"pttl", 2, plan_key, STORE_TTL, 1},
+    {"echo", 2, say_echo, 0, 0},
+    {"dbsize", 1, plan_dbsize, STORE_COUNT, 0},
+    {"flushall", -1, plan_flushall, STORE_CLEAR, 0},
+    {"info", -1, plan_info, STORE_COUNT, 0},
+    {"command", -1, say_command, 0, 0},
+    {"config", -2, say_config, 0, 0},
+    {"client", -2, say_client, 0, 0},
+    {"select", 2, say_select, 0, 0},
+    {"hello", -1, say_hello, 0, 0},
+    {"debug", -2, plan_debug, 0, 0},
+    {"quit", -1, say_quit, 0, 0},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static void
+say_command(plan *p, const resp_request_t *r, const command *c)
+{
+    (void)c;
+    if (r->count == 1 || is_word(resp_arg(r, 1), "docs")) {
+        resp_write_array(&p->text, 0);
+    } else if (is_word(resp_arg(r, 1), "count")) {
+        resp_write_integer(&p->text, (int64_t)COMMAND_COUNT);
+    } else {
+        say_unknown_subcommand(p, r, "COMMAND");
+    }
+}
+
+static const command *
+find_command(tr_str_t name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (is_word(name, commands[i].name)) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+has_arity(const command *c, size_t count)
+{
+    return c->arity >= 0 ? count == (size_t)c->arity : count >= (size_t)-c->arity;
+}
+
+void
+command_plan(plan *p, const resp_request_t *request)
+{
+    size_t commands_before = p->command_count;
+    size_t text_before = buffer_size(&p->text);
+    const command *c = find_command(resp_arg(request, 0));
+    if (c == NULL) {
+        say_unknown_command(p, request);
+    } else if (!has_arity(c, request->count)) {
+        say_wrong_arity(p, c);
+    } else {
+        c->plan(p, request, c);
+    }
+    if (p->command_count == commands_before) {
+        plan_text(p, text_before);
+    }
+}

@@ -1,0 +1,19 @@
+// conn.h: one client: an actor that reads requests, asks the shards and writes replies, until
+// either side has enough. It lives as long as its connection does and is never restarted.
+#ifndef KVD_CONN_H
+#define KVD_CONN_H
+
+#include "cluster.h"
+
+#include "troupe/actor.h"
+#include "troupe/tcp.h"
+
+// The argument of its start. When start fails, the socket still belongs to whoever spawned it.
+typedef struct conn_arg {
+    tr_socket_t socket;
+    cluster_t cluster;
+} conn_arg_t;
+
+extern const tr_behavior_t conn_behavior;
+
+#endif

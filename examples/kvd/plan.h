@@ -1,0 +1,101 @@
+// plan.h: what a batch of commands needs from the shards, and the results as they come in.
+// Commands are written down in order; each is text that is known already, or some operations, each
+// on one shard. The operations of a shard form its lane: they are executed in order, so one
+// client's commands on one key take effect in the order they were sent. Between shards there is no
+// order.
+#ifndef KVD_PLAN_H
+#define KVD_PLAN_H
+
+#include "buffer.h"
+#include "cluster.h"
+#include "heap.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// How the results of a command become its reply.
+typedef enum plan_shape {
+    PLAN_TEXT,  // no operations: the next `size` bytes of `text`
+    PLAN_ONE,   // the result of its one operation
+    PLAN_ARRAY, // an array of the results
+    PLAN_SUM,   // the sum of the numbers
+    PLAN_ALL,   // OK when all are done
+    PLAN_INFO,  // a report; the numbers are keys
+} plan_shape_t;
+
+typedef struct plan_command {
+    plan_shape_t shape;
+    uint32_t size; // operations, or bytes of text
+} plan_command_t;
+
+// What the connection does when the replies are out. The last command of its plan.
+typedef enum plan_end {
+    PLAN_GO_ON,
+    PLAN_CLOSE,
+    PLAN_CRASH, // crash the shard `crash_shard`, then reply
+} plan_end_t;
+
+// Operations on one shard. Their states, from the front: taken ≤ answered ≤ count.
+typedef struct plan_lane {
+    store_op *ops; // keys and values are borrowed from the request
+    size_t count;
+    size_t capacity;
+    size_t taken;    // results that are in the replies
+    size_t answered; // operations that were asked; [first, answered) in the last call
+    size_t first;
+    const store_results *answer; // to the last call; NULL when it failed with `error`
+    tr_err_t error;
+} plan_lane_t;
+
+typedef struct plan {
+    const heap_t *heap;
+    const cluster_t *cluster;
+    plan_lane_t *lanes; // one for each shard
+    plan_command_t *commands;
+    size_t command_count;
+    size_t command_capacity;
+    uint8_t *shards; // of each operation, in the order of the commands
+    size_t op_count;
+    size_t op_capacity;
+    buffer text;
+    plan_end_t end;
+    uint32_t crash_shard;
+    bool failed; // no memory: the plan has a gap and must not be used
+} plan;
+
+// A result, or why there is none. Borrowed from the lane's answer.
+typedef struct plan_result {
+    tr_err_t error;
+    const store_result *value; // when error is TR_OK
+} plan_result_t;
+
+// TR_OK or TR_ENOMEM. A plan ends with its heap: there is nothing to release.
+tr_err_t plan_init(plan *p, const heap_t *heap, const cluster_t *cluster);
+
+// An empty plan again. Answers must have been released by whoever called for them.
+void plan_reset(plan *p);
+
+// True when this is enough for one batch.
+bool plan_is_full(const plan *p);
+
+// Begin a command of this shape, then say its operations.
+void plan_begin(plan *p, plan_shape_t shape);
+void plan_op(plan *p, store_op op);
+void plan_op_everywhere(plan *p, store_op op); // one on each shard; without a key
+
+// A command whose reply is the text appended since there were `before` bytes of it.
+void plan_text(plan *p, size_t before);
+
+// The operations to ask for next, at least one where any is left: up to STORE_OPS and STORE_BYTES.
+size_t plan_lane_window(const plan_lane_t *lane);
+
+// Note how the call for a window of `asked` operations went.
+void
+plan_lane_answered(plan_lane_t *lane, size_t asked, tr_err_t error, const store_results *answer);
+
+// The result of the operation at `at` of its lane; false when it was not asked yet.
+bool plan_lane_result(const plan_lane_t *lane, size_t at, plan_result_t *out);
+
+#endif

@@ -1,0 +1,231 @@
+#include "store.h"
+
+#include "heap.h"
+#include "number.h"
+#include "table.h"
+
+#include "troupe/call.h"
+
+#define SWEEP_BUCKETS 1024u // looked at in one turn
+#define SWEEP_IDLE_MS 100   // between two sweeps that find little
+#define SWEEP_BUSY_MS 1     // while there is much to remove
+#define CLEAR_BUCKETS 1024u
+
+// A reminder to myself to look for expired keys; one is under way while there are keys with a time.
+TR_MESSAGE_EMPTY(store_sweep);
+
+typedef struct store {
+    heap_t heap; // good during the handler in progress, so each one renews it
+    table table;
+    store_result *results; // room for STORE_OPS
+    bool sweeping;         // a store_sweep is under way
+} store;
+
+static tr_err_t
+store_start(tr_self *self, void *state, const void *arg)
+{
+    (void)arg;
+    store *s = state;
+    s->heap = heap_of_life(self);
+    table_init(&s->table, &s->heap, hash_seed_random());
+    s->results = tr_alloc(self, STORE_OPS * sizeof *s->results);
+    return s->results != NULL ? TR_OK : TR_ENOMEM;
+}
+
+// ---- operations ---------------------------------------------------------------------------------
+
+static store_result
+number_result(int64_t number)
+{
+    return (store_result){.outcome = STORE_NUMBER, .number = number};
+}
+
+static store_result
+outcome_result(store_outcome outcome)
+{
+    return (store_result){.outcome = outcome};
+}
+
+static int64_t
+time_after(int64_t now_ms, int64_t delay_ms)
+{
+    int64_t at = 0;
+    return __builtin_add_overflow(now_ms, delay_ms, &at) ? INT64_MAX : at;
+}
+
+static store_result
+get(store *s, const store_op *op, int64_t now_ms)
+{
+    store_result result = outcome_result(STORE_VALUE);
+    return table_get(&s->table, op->key, now_ms, &result.value) ? result
+                                                                : outcome_result(STORE_NOTHING);
+}
+
+static store_result
+set(store *s, const store_op *op, int64_t now_ms)
+{
+    if ((op->flags & (STORE_IF_ABSENT | STORE_IF_PRESENT)) != 0) {
+        bool wants_present = (op->flags & STORE_IF_PRESENT) != 0;
+        if (table_has(&s->table, op->key, now_ms) != wants_present) {
+            return outcome_result(STORE_NOTHING);
+        }
+    }
+    int64_t expires_ms = op->number > 0 ? time_after(now_ms, op->number) : TABLE_NEVER;
+    tr_err_t err = table_set(&s->table, op->key, op->value, expires_ms, now_ms);
+    return outcome_result(err == TR_OK ? STORE_DONE : STORE_NO_MEMORY);
+}
+
+static store_result
+add(store *s, const store_op *op, int64_t now_ms)
+{
+    int64_t number = 0;
+    int64_t expires_ms = TABLE_NEVER;
+    tr_bytes_t value = {0};
+    if (table_peek(&s->table, op->key, now_ms, &value)) {
+        if (!number_parse(tr_str_n(value.data, value.size), &number)) {
+            return outcome_result(STORE_NOT_A_NUMBER);
+        }
+        (void)table_get_expiry(&s->table, op->key, now_ms, &expires_ms);
+    }
+    if (__builtin_add_overflow(number, op->number, &number)) {
+        return outcome_result(STORE_OVERFLOW);
+    }
+    char room[NUMBER_TEXT_MAX];
+    tr_str_t text = number_print(number, room);
+    tr_err_t err =
+        table_set(&s->table, op->key, tr_bytes(text.data, text.size), expires_ms, now_ms);
+    return err == TR_OK ? number_result(number) : outcome_result(STORE_NO_MEMORY);
+}
+
+static store_result
+expire(store *s, const store_op *op, int64_t now_ms)
+{
+    bool there = op->number <= 0
+                     ? table_delete(&s->table, op->key, now_ms)
+                     : table_set_expiry(&s->table, op->key, time_after(now_ms, op->number), now_ms);
+    return number_result(there);
+}
+
+static store_result
+time_to_live(store *s, const store_op *op, int64_t now_ms)
+{
+    int64_t expires_ms = TABLE_NEVER;
+    if (!table_get_expiry(&s->table, op->key, now_ms, &expires_ms)) {
+        return number_result(-2);
+    }
+    if (expires_ms == TABLE_NEVER) {
+        return number_result(-1);
+    }
+    return number_result(time_after(expires_ms - now_ms, op->number / 2) / op->number);
+}
+
+// Freeing millions of keys takes a while: others get their turns in between.
+static store_result
+clear(tr_self *self, store *s)
+{
+    while (table_clear_some(&s->table, CLEAR_BUCKETS)) {
+        if (tr_yield(self) != TR_OK) {
+            break; // being stopped: the end of this life frees the rest
+        }
+    }
+    return outcome_result(STORE_DONE);
+}
+
+static store_result
+execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
+{
+    switch (op->verb) {
+    case STORE_GET:
+        return get(s, op, now_ms);
+    case STORE_SET:
+        return set(s, op, now_ms);
+    case STORE_DELETE:
+        return number_result(table_delete(&s->table, op->key, now_ms));
+    case STORE_EXISTS:
+        return number_result(table_has(&s->table, op->key, now_ms));
+    case STORE_ADD:
+        return add(s, op, now_ms);
+    case STORE_EXPIRE:
+        return expire(s, op, now_ms);
+    case STORE_TTL:
+        return time_to_live(s, op, now_ms);
+    case STORE_COUNT:
+        return number_result((int64_t)s->table.count);
+    case STORE_CLEAR:
+        return clear(self, s);
+    }
+    return outcome_result(STORE_NOTHING);
+}
+
+// ---- messages -----------------------------------------------------------------------------------
+
+static tr_err_t
+sweep_later(tr_self *self, store *s, int64_t delay_ms)
+{
+    if (s->sweeping || s->table.expiring == 0) {
+        return TR_OK;
+    }
+    tr_err_t err = tr_send_after(self, tr_ms(delay_ms), TR_MSG(store_sweep), NULL);
+    s->sweeping = err == TR_OK;
+    return err;
+}
+
+static int64_t
+now_in_ms(const tr_self *self)
+{
+    return tr_now_ns(self) / 1000000;
+}
+
+static tr_err_t
+handle_batch(tr_self *self, store *s, const store_batch *batch)
+{
+    int64_t now_ms = now_in_ms(self);
+    size_t count = 0;
+    size_t bytes = 0;
+    while (count < batch->ops.count && count < STORE_OPS && bytes < STORE_BYTES) {
+        store_result result = execute(self, s, &batch->ops.items[count], now_ms);
+        bytes += sizeof result + result.value.size;
+        s->results[count++] = result;
+    }
+    tr_err_t err = tr_reply(self, TR_MSG(store_results, .results = {s->results, count}));
+    table_reclaim(&s->table);
+    if (err == TR_ENOMEM) {
+        // The answer finds no memory: that is this caller's loss and no reason to lose all keys.
+        err = tr_reply_error(self, err);
+    }
+    return err == TR_OK ? sweep_later(self, s, SWEEP_IDLE_MS) : err;
+}
+
+static tr_err_t
+handle_sweep(tr_self *self, store *s)
+{
+    s->sweeping = false;
+    size_t removed = table_sweep(&s->table, SWEEP_BUCKETS, now_in_ms(self));
+    return sweep_later(self, s, removed > SWEEP_BUCKETS / 4 ? SWEEP_BUSY_MS : SWEEP_IDLE_MS);
+}
+
+static tr_err_t
+store_receive(tr_self *self, void *state, const tr_message *msg)
+{
+    store *s = state;
+    s->heap = heap_of_life(self);
+
+    const store_batch *batch = tr_as(store_batch, msg);
+    if (batch != NULL) {
+        return handle_batch(self, s, batch);
+    }
+    if (tr_as(store_sweep, msg) != NULL) {
+        return handle_sweep(self, s);
+    }
+    if (tr_as(store_crash, msg) != NULL) {
+        tr_fail(self, TR_EFAULT, "asked to crash, holding %zu keys", s->table.count);
+    }
+    return TR_EUNHANDLED;
+}
+
+const tr_behavior_t store_behavior = {
+    .name = "store",
+    .state_size = sizeof(struct store),
+    .start = store_start,
+    .receive = store_receive,
+};

@@ -1,0 +1,20 @@
+/**
+ * @file troupe.h
+ * All of Troupe. Every header it includes can also be included alone.
+ */
+#ifndef TROUPE_TROUPE_H
+#define TROUPE_TROUPE_H
+
+#include "troupe/actor.h"
+#include "troupe/call.h"
+#include "troupe/duration.h"
+#include "troupe/error.h"
+#include "troupe/export.h"
+#include "troupe/main.h"
+#include "troupe/message.h"
+#include "troupe/ref.h"
+#include "troupe/runtime.h"
+#include "troupe/supervisor.h"
+#include "troupe/tcp.h"
+
+#endif

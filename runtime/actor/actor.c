@@ -1,0 +1,89 @@
+#include "actor/actor.h"
+
+#include "actor/port.h"
+#include "actor/runtime.h"
+
+const char *
+tri_actor_name(const tri_actor *actor)
+{
+    const char *name = TRI_PEEK(&actor->name);
+    return name != NULL ? name : TRI_PEEK(&actor->behavior)->name;
+}
+
+static void
+awaken(tri_worker *here, tri_actor *actor)
+{
+    if (TRI_UNLIKELY(tri_actor_phase(actor) == TRI_PHASE_PORT)) {
+        tri_port_signal(actor);
+    } else {
+        tri_worker_schedule(here, &actor->task);
+    }
+}
+
+void
+tri_actor_post(tri_worker *here, tri_actor *to, tri_parcel *parcel, bool is_urgent)
+{
+    bool woke = is_urgent ? tri_inbox_push_urgent(&to->inbox, &parcel->mail)
+                          : tri_inbox_push(&to->inbox, &parcel->mail);
+    if (woke) {
+        awaken(here, to);
+    }
+}
+
+void
+tri_actor_nudge(tri_worker *here, tri_actor *to)
+{
+    if (tri_inbox_nudge(&to->inbox)) {
+        awaken(here, to);
+    }
+}
+
+void
+tri_actor_order(tri_worker *here, tri_actor *child, uint32_t order)
+{
+    // pairs(actor.orders) release: the child sees what its parent laid out for it, the start reply.
+    atomic_fetch_or_explicit(&child->orders, order, memory_order_release);
+    tri_actor_nudge(here, child);
+}
+
+tr_ref_t
+tr_self_ref(const tr_self *self)
+{
+    return tri_actor_ref(self);
+}
+
+tr_ref_t
+tr_self_parent(const tr_self *self)
+{
+    return (tr_ref_t){TRI_PEEK(&self->parent)};
+}
+
+uint32_t
+tr_self_incarnation(const tr_self *self)
+{
+    return TRI_PEEK(&self->incarnation);
+}
+
+uint32_t
+tr_self_workers(const tr_self *self)
+{
+    return self->rt->sched.count;
+}
+
+uint32_t
+tr_self_worker(const tr_self *self)
+{
+    return tri_actor_worker(self)->index;
+}
+
+bool
+tr_self_is_stopping(const tr_self *self)
+{
+    return self->is_stopping || self->is_killed;
+}
+
+int64_t
+tr_now_ns(const tr_self *self)
+{
+    return tri_worker_clock(tri_actor_worker(self));
+}

@@ -1,0 +1,352 @@
+#include "actor/call.h"
+
+#include "actor/resource.h"
+#include "actor/runtime.h"
+#include "actor/send.h"
+#include "actor/system.h"
+#include "actor/wait.h"
+#include "base/panic.h"
+
+// ---- answering
+
+void
+tri_call_answer(tr_runtime *rt, tri_worker *here, tr_message *answer, tr_ref_t caller,
+                uint32_t request)
+{
+    tri_actor *target = tri_table_find(&rt->table, caller);
+    if (target == NULL) {
+        tri_destroy_message(rt, here, answer);
+        return;
+    }
+    answer->meta = (answer->meta & TRI_MSG_CLASS) | TRI_MSG_REPLY;
+    answer->generation = (uint32_t)(caller.raw >> 32);
+    answer->request = request;
+    tri_count_at(rt, here, TRI_ACCEPTED);
+    tri_actor_post(here, target, &answer->parcel, true);
+}
+
+void
+tri_call_fail(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error)
+{
+    // The room for the answer to a start is no call by its flags; it has a type of ours.
+    bool is_request = (msg->meta & TRI_MSG_CALL) != 0 || tri_is_system(&msg->parcel);
+    if (!is_request) {
+        tri_destroy_message(rt, here, msg);
+        return;
+    }
+    tr_ref_t caller = msg->sender;
+    uint32_t request = msg->request;
+    tri_message_become_error(msg, error);
+    tri_call_answer(rt, here, msg, caller, request);
+}
+
+// Whether the message in hand may be answered now; TR_EALREADY stands for "nobody waits, and that
+// is fine" only with *out_nobody set.
+static tr_err_t
+check_answer(const tr_self *self, bool *out_nobody)
+{
+    *out_nobody = false;
+    if (tri_actor_handler(self) != TRI_HANDLER_RECEIVE || self->in_hand == NULL) {
+        return TR_EINVAL;
+    }
+    if (self->owes_answer) {
+        return TR_OK;
+    }
+    if (self->has_answered) {
+        return TR_EALREADY;
+    }
+    *out_nobody = true;
+    return TR_OK;
+}
+
+static void
+mark_answered(tr_self *self)
+{
+    self->owes_answer = false;
+    self->has_answered = true;
+}
+
+tr_err_t
+tr_reply(tr_self *self, const tr_type_t *type, const void *value)
+{
+    bool nobody;
+    tr_err_t err = check_answer(self, &nobody);
+    if (err != TR_OK) {
+        return err;
+    }
+    if (nobody) {
+        mark_answered(self);
+        return TR_OK;
+    }
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *answer;
+    err = tri_send_prepare(here, type, value, &answer);
+    if (err != TR_OK) {
+        return err;
+    }
+    mark_answered(self);
+    answer->sender = tri_actor_ref(self);
+    tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
+    return TR_OK;
+}
+
+tr_err_t
+tr_reply_error(tr_self *self, tr_err_t error)
+{
+    bool nobody;
+    if (error == TR_OK) {
+        return TR_EINVAL;
+    }
+    tr_err_t err = check_answer(self, &nobody);
+    if (err != TR_OK) {
+        return err;
+    }
+    if (nobody) {
+        mark_answered(self);
+        return TR_OK;
+    }
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *answer = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
+    if (answer == NULL) {
+        return TR_ENOMEM;
+    }
+    mark_answered(self);
+    tri_message_become_error(answer, error);
+    tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
+    return TR_OK;
+}
+
+// ---- deferring
+
+// A token is the room for an error answer, so that ending it without memory is possible.
+struct tr_token {
+    tri_list link; // in cold.tokens
+    int64_t deadline_ns;
+};
+
+static tr_message *
+message_of(tr_token *token)
+{
+    return tri_message_of(token);
+}
+
+tr_err_t
+tr_defer(tr_self *self, tr_token **out)
+{
+    bool nobody;
+    tr_err_t err = check_answer(self, &nobody);
+    if (err != TR_OK) {
+        return err;
+    }
+    if (nobody) {
+        return TR_EINVAL;
+    }
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *msg =
+        tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], sizeof(tr_token));
+    if (msg == NULL) {
+        return TR_ENOMEM;
+    }
+    msg->sender = self->in_hand->sender;
+    msg->request = self->in_hand->request;
+    tr_token *token = (tr_token *)(void *)msg->value;
+    *token = (tr_token){.deadline_ns = tri_message_deadline(self->in_hand)};
+    tri_list_push_back(&self->cold->tokens, &token->link);
+    mark_answered(self);
+    *out = token;
+    return TR_OK;
+}
+
+tr_err_t
+tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void *value)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *answer;
+    tr_err_t err = tri_send_prepare(here, type, value, &answer);
+    if (err != TR_OK) {
+        return err;
+    }
+    tr_message *room = message_of(token);
+    answer->sender = tri_actor_ref(self);
+    tri_call_answer(self->rt, here, answer, room->sender, room->request);
+    tri_list_remove(&token->link);
+    tri_destroy_message(self->rt, here, room);
+    return TR_OK;
+}
+
+void
+tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
+{
+    tri_list_remove(&token->link);
+    tri_call_fail(self->rt, tri_actor_worker(self), message_of(token),
+                  error == TR_OK ? TR_ENOREPLY : error);
+}
+
+bool
+tr_token_is_wanted(const tr_self *self, const tr_token *token)
+{
+    return token->deadline_ns == INT64_MAX || token->deadline_ns > tr_now_ns(self);
+}
+
+void
+tri_call_fail_tokens(tri_actor *actor, tr_err_t error)
+{
+    for (tri_list *link; (link = tri_list_first(&actor->cold->tokens)) != NULL;) {
+        tr_token_reply_error(actor, TRI_CONTAINER(link, tr_token, link), error);
+    }
+}
+
+// ---- calling
+
+tr_err_t
+tri_call_verdict(const tr_message *answer, const tr_type_t *expect)
+{
+    if (tri_is_system(&answer->parcel)) {
+        return tri_message_error(answer);
+    }
+    return expect == NULL || answer->parcel.type == expect ? TR_OK : TR_ETYPE;
+}
+
+static tr_err_t
+post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
+             tri_request *request, int64_t deadline_ns)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tri_actor *target = tri_table_find(&self->rt->table, to);
+    if (target == NULL) {
+        return TR_EDEAD;
+    }
+    if (target == self) {
+        return TR_EDEADLK;
+    }
+    tr_message *msg;
+    tr_err_t err = tri_send_prepare(here, type, value, &msg);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_send_admit(self, target, to, tri_message_charge(msg->size), deadline_ns);
+    if (err != TR_OK) {
+        tri_destroy_message(self->rt, here, msg);
+        return err;
+    }
+    tri_request_open(self, request);
+    msg->sender = tri_actor_ref(self);
+    msg->request = request->id;
+    msg->meta |= TRI_MSG_CALL;
+    tri_message_set_deadline(msg, deadline_ns);
+    tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
+    return TR_OK;
+}
+
+// Lend an answer to the handler in progress.
+static void
+lend(tr_self *self, tr_message *answer)
+{
+    answer->parcel.mail.next = self->answers == NULL ? NULL : &self->answers->parcel.mail;
+    self->answers = answer;
+}
+
+tr_err_t
+tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
+        const tr_type_t *expect, void *out, tr_duration_t timeout)
+{
+    if (TRI_UNLIKELY(self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP)) {
+        return TR_ECANCELED;
+    }
+    tri_request request;
+    int64_t deadline = tri_wait_deadline(self, timeout);
+    tr_err_t err = post_request(self, to, type, value, &request, deadline);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_request_wait(self, &request, "call", deadline);
+    if (err != TR_OK) {
+        return err;
+    }
+    tr_message *answer = request.answer;
+    err = tri_call_verdict(answer, expect);
+    if (err != TR_OK || out == NULL) {
+        tri_destroy_message(self->rt, tri_actor_worker(self), answer);
+        return err;
+    }
+    lend(self, answer);
+    const void *lent = expect != NULL ? (const void *)answer->value : answer;
+    memcpy(out, &lent, sizeof lent);
+    return TR_OK;
+}
+
+// ---- what handlers borrow and keep
+
+static void
+destroy_list(tri_actor *actor, tr_message **list)
+{
+    while (*list != NULL) {
+        tr_message *msg = *list;
+        tri_mail *next = msg->parcel.mail.next;
+        *list = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
+        tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+    }
+}
+
+void
+tri_call_release_answers(tri_actor *actor)
+{
+    if (actor->answers != NULL) {
+        destroy_list(actor, &actor->answers);
+    }
+}
+
+void
+tri_call_release_kept(tri_actor *actor)
+{
+    destroy_list(actor, &actor->kept_messages);
+}
+
+const tr_message *
+tr_message_keep(tr_self *self, const tr_message *msg)
+{
+    if (tri_actor_handler(self) != TRI_HANDLER_RECEIVE || msg == NULL) {
+        return NULL;
+    }
+    tr_message *copy =
+        tri_message_create(&tri_actor_worker(self)->pool, msg->parcel.type, msg->value, msg->size);
+    if (copy == NULL) {
+        return NULL;
+    }
+    copy->sender = tr_message_sender(msg);
+    copy->parcel.mail.next = self->kept_messages == NULL ? NULL : &self->kept_messages->parcel.mail;
+    self->kept_messages = copy;
+    return copy;
+}
+
+static bool
+release_from(tri_actor *actor, tr_message **list, const void *value)
+{
+    tri_mail *before = NULL;
+    for (tr_message *msg = *list; msg != NULL;) {
+        tri_mail *next = msg->parcel.mail.next;
+        tr_message *following = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
+        if (value == msg || value == msg->value) {
+            if (before == NULL) {
+                *list = following;
+            } else {
+                before->next = next;
+            }
+            tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+            return true;
+        }
+        before = &msg->parcel.mail;
+        msg = following;
+    }
+    return false;
+}
+
+void
+tr_release(tr_self *self, const void *value)
+{
+    if (value == NULL || release_from(self, &self->answers, value)) {
+        return;
+    }
+    bool was_ours = release_from(self, &self->kept_messages, value);
+    TRI_ASSERT(was_ours, "%s releases %p, which was not lent to it", tri_actor_name(self), value);
+}

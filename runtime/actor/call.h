@@ -1,0 +1,26 @@
+// call.h: requests and their answers, seen from both ends.
+#ifndef TRI_ACTOR_CALL_H
+#define TRI_ACTOR_CALL_H
+
+#include "troupe/call.h"
+
+#include "actor/actor.h"
+
+// Take a message that will not be handled: if it is a request, its sender gets `error` for an
+// answer, in the message's own block; otherwise the block is given back. Cannot fail.
+void tri_call_fail(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error);
+
+// Send an answer to `caller`; takes it. Nobody there: it is given back, and nothing is counted.
+void tri_call_answer(tr_runtime *rt, tri_worker *here, tr_message *answer, tr_ref_t caller,
+                     uint32_t request);
+
+// Owner: the handler is over, the answers that it borrowed go back.
+void tri_call_release_answers(tri_actor *actor);
+
+// Owner: a life ends with these duties open.
+void tri_call_fail_tokens(tri_actor *actor, tr_err_t error);
+
+// What an answer means for the one who called: TR_OK, the error it carries, or TR_ETYPE.
+tr_err_t tri_call_verdict(const tr_message *answer, const tr_type_t *expect);
+
+#endif

@@ -1,0 +1,160 @@
+#include "actor/mailbox.h"
+
+#include "actor/runtime.h"
+#include "actor/system.h"
+#include "base/panic.h"
+
+// Every order on `load` is relaxed, and its accesses pair with nothing: it is a count, and its
+// atomicity alone makes the bounds strict. Messages are published by the inbox, and the meeting of
+// a sender that found no room with an owner that makes room goes through the inbox too.
+
+static const uint64_t one = (uint64_t)1 << TRI_LOAD_COUNT_SHIFT;
+
+static tr_err_t
+take_room(tri_actor *target, uint64_t charge, uint64_t closed)
+{
+    uint64_t bytes = TRI_PEEK(&target->bound_bytes);
+    uint32_t count = TRI_PEEK(&target->bound_count);
+    if (charge > bytes) {
+        return TR_ETOOBIG;
+    }
+    uint64_t load = TRI_PEEK(&target->load);
+    do {
+        if ((load & closed) != 0 || tri_load_count(load) >= count ||
+            tri_load_bytes(load) + charge > bytes) {
+            return TR_EFULL;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&target->load, &load, load + one + charge,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return TR_OK;
+}
+
+tr_err_t
+tri_mailbox_admit(tri_actor *target, uint64_t charge)
+{
+    return take_room(target, charge, TRI_LOAD_CROWDED);
+}
+
+void
+tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
+{
+    uint64_t old = atomic_fetch_sub_explicit(&actor->load, one + charge, memory_order_relaxed);
+    TRI_ASSERT(tri_load_count(old) > 0 && tri_load_bytes(old) >= charge,
+               "slot %u, %u messages, %llu bytes, charge %llu", actor->slot, tri_load_count(old),
+               (unsigned long long)tri_load_bytes(old), (unsigned long long)charge);
+    if (TRI_UNLIKELY((old & TRI_LOAD_CROWDED) != 0)) {
+        tri_mailbox_grant(actor);
+    }
+}
+
+void
+tri_mailbox_append(tri_actor *actor, tr_message *msg)
+{
+    msg->parcel.mail.next = NULL;
+    if (actor->first == NULL) {
+        actor->first = msg;
+    } else {
+        actor->last->parcel.mail.next = &msg->parcel.mail;
+    }
+    actor->last = msg;
+}
+
+tr_message *
+tri_mailbox_pop(tri_actor *actor)
+{
+    tr_message *msg = actor->first;
+    if (msg == NULL) {
+        return NULL;
+    }
+    tri_mail *next = msg->parcel.mail.next;
+    actor->first = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
+    if ((msg->meta & TRI_MSG_CHARGED) != 0) {
+        msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
+        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+    }
+    return msg;
+}
+
+// ---- senders that wait for room
+
+static tri_room *
+room_of(tr_message *msg)
+{
+    return (tri_room *)(void *)msg->value;
+}
+
+static void
+send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
+{
+    tri_worker *here = tri_actor_worker(actor);
+    tri_actor *sender = tri_table_find(&actor->rt->table, msg->sender);
+    room_of(msg)->error = error;
+    if (sender != NULL) {
+        msg->parcel.type = &tri_system_types[TRI_SYSTEM_GRANT];
+        tri_actor_post(here, sender, &msg->parcel, true);
+        return;
+    }
+    uint64_t charge = room_of(msg)->charge;
+    tri_destroy_message(actor->rt, here, msg);
+    if (error == TR_OK) {
+        tri_mailbox_discharge(actor, charge);
+    }
+}
+
+void
+tri_mailbox_room_wanted(tri_actor *actor, tr_message *msg)
+{
+    tri_room *room = room_of(msg);
+    bool is_here =
+        tri_actor_phase(actor) < TRI_PHASE_DEAD && tri_actor_ref(actor).raw == room->target.raw;
+    if (!is_here) {
+        send_grant(actor, msg, TR_EDEAD);
+        return;
+    }
+    room->link = (tri_list){NULL, NULL};
+    tri_list_push_back(&actor->cold->rooms, &room->link);
+    atomic_fetch_or_explicit(&actor->load, TRI_LOAD_CROWDED, memory_order_relaxed);
+    tri_mailbox_grant(actor);
+}
+
+void
+tri_mailbox_grant(tri_actor *actor)
+{
+    // A dead actor's load is settled by what is still on its way; nobody waits there.
+    if (tri_actor_phase(actor) >= TRI_PHASE_DEAD) {
+        return;
+    }
+    tri_list *rooms = &actor->cold->rooms;
+    for (tri_list *link = tri_list_first(rooms); link != NULL; link = tri_list_first(rooms)) {
+        tri_room *room = TRI_CONTAINER(link, tri_room, link);
+        if (take_room(actor, room->charge, 0) != TR_OK) {
+            return;
+        }
+        tri_list_remove(link);
+        send_grant(actor, tri_message_of(room), TR_OK);
+    }
+    atomic_fetch_and_explicit(&actor->load, ~TRI_LOAD_CROWDED, memory_order_relaxed);
+}
+
+void
+tri_mailbox_refuse_rooms(tri_actor *actor, tr_err_t error)
+{
+    for (tri_list *link; (link = tri_list_pop_front(&actor->cold->rooms)) != NULL;) {
+        send_grant(actor, tri_message_of(TRI_CONTAINER(link, tri_room, link)), error);
+    }
+    atomic_fetch_and_explicit(&actor->load, ~TRI_LOAD_CROWDED, memory_order_relaxed);
+}
+
+void
+tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant)
+{
+    tri_room *room = room_of(grant);
+    if (room->error != TR_OK) {
+        tri_destroy_message(rt, here, grant);
+        return;
+    }
+    // By slot and not by address: the room was taken from the slot, whoever lives there now.
+    tri_actor *target = tri_table_at(&rt->table, (uint32_t)room->target.raw);
+    grant->parcel.type = &tri_system_types[TRI_SYSTEM_GIVE_BACK];
+    tri_actor_post(here, target, &grant->parcel, true);
+}

@@ -1,0 +1,73 @@
+// mailbox.h: how much may wait in an actor's mailbox, and who is next when it is full.
+//
+// Words       actor.load: what is queued and charged, in one word so that both bounds are checked
+// and
+//             taken in one exchange and are strict under any number of senders:
+//               bit 63      CROWDED: senders wait for room; others may not slip in before them
+//               bits 62…40  messages
+//               bits 39…0   bytes
+// Fairness    A sender that finds no room sends a tri_room, which the owner keeps in order of
+// arrival.
+//             Whenever a message leaves, the owner takes room for those at the front that fit and
+//             sends each its tri_room back as a grant; the sender then pushes its message with that
+//             room. A sender that has given up in the meantime gives the room back the same way.
+//             So a message is in the mailbox only after its sender's tr_send has succeeded.
+// Lost rooms  None: a tri_room is urgent mail, which wakes the owner even when its mailbox drained
+// in
+//             the meantime; it is granted then and there.
+#ifndef TRI_ACTOR_MAILBOX_H
+#define TRI_ACTOR_MAILBOX_H
+
+#include "actor/actor.h"
+
+#define TRI_LOAD_CROWDED     ((uint64_t)1 << 63)
+#define TRI_LOAD_COUNT_SHIFT 40
+#define TRI_LOAD_BYTES_MASK  (((uint64_t)1 << TRI_LOAD_COUNT_SHIFT) - 1)
+#define TRI_BOUND_COUNT_MAX  ((1u << 22) - 1)
+#define TRI_BOUND_BYTES_MAX  (((uint64_t)1 << 39) - 1)
+
+// The value of the messages ROOM, GRANT and GIVE_BACK; `request` of the message is the sender's.
+typedef struct tri_room {
+    tri_list link;   // in cold.rooms of the target, while it waits there
+    tr_ref_t target; // whose mailbox
+    uint64_t charge; // in bytes, for one message
+    tr_err_t error;  // of a grant: TR_OK, or why there will never be room
+} tri_room;
+
+static inline uint32_t
+tri_load_count(uint64_t load)
+{
+    return (uint32_t)((load & ~TRI_LOAD_CROWDED) >> TRI_LOAD_COUNT_SHIFT);
+}
+
+static inline uint64_t
+tri_load_bytes(uint64_t load)
+{
+    return load & TRI_LOAD_BYTES_MASK;
+}
+
+// Take room for one message. TR_OK; TR_EFULL; TR_ETOOBIG when it never fits. Any thread.
+tr_err_t tri_mailbox_admit(tri_actor *target, uint64_t charge);
+
+// Owner: give the room of one message back, and grant it to who is next.
+void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
+
+// Owner: append to the normal lane.
+void tri_mailbox_append(tri_actor *actor, tr_message *msg);
+
+// Owner: take the next message of the normal lane and give its room back; NULL when it is empty.
+tr_message *tri_mailbox_pop(tri_actor *actor);
+
+// Owner: a sender asks for room; takes the message.
+void tri_mailbox_room_wanted(tri_actor *actor, tr_message *room);
+
+// Owner: grant what fits.
+void tri_mailbox_grant(tri_actor *actor);
+
+// Owner: tell all who wait for room that there will be none.
+void tri_mailbox_refuse_rooms(tri_actor *actor, tr_err_t error);
+
+// A grant nobody waits for: give the room back to where it came from. Takes the message.
+void tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant);
+
+#endif

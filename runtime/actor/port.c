@@ -1,0 +1,282 @@
+#include "actor/port.h"
+
+#include "actor/call.h"
+#include "actor/life.h"
+#include "actor/mailbox.h"
+#include "actor/runtime.h"
+#include "actor/send.h"
+#include "actor/system.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+struct tri_port {
+    tri_actor *slot;
+    tri_port *next; // among the idle ones; under the runtime's lock
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    bool is_signalled; // under lock
+};
+
+static tri_port *
+create(tr_runtime *rt)
+{
+    tri_port *port = tri_zalloc(sizeof *port);
+    if (port == NULL) {
+        return NULL;
+    }
+    port->slot = tri_table_take(&rt->table, rt);
+    if (port->slot == NULL) {
+        tri_free(port);
+        return NULL;
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&port->woken, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&port->lock, NULL);
+    port->slot->state = port;
+    TRI_SHOW(&port->slot->bound_count, 0); // nobody sends here: it gets answers only
+    TRI_SHOW(&port->slot->policy, TR_REJECT);
+    TRI_SHOW(&port->slot->phase, TRI_PHASE_PORT);
+    return port;
+}
+
+tri_port *
+tri_port_take(tr_runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    tri_port *port = rt->ports;
+    if (port != NULL) {
+        rt->ports = port->next;
+    }
+    pthread_mutex_unlock(&rt->lock);
+    return port != NULL ? port : create(rt);
+}
+
+tr_ref_t
+tri_port_ref(const tri_port *port)
+{
+    return tri_actor_ref(port->slot);
+}
+
+uint32_t
+tri_port_request(tri_port *port)
+{
+    return ++port->slot->next_request;
+}
+
+void
+tri_port_signal(tri_actor *slot)
+{
+    tri_port *port = slot->state;
+    pthread_mutex_lock(&port->lock);
+    port->is_signalled = true;
+    pthread_cond_signal(&port->woken);
+    pthread_mutex_unlock(&port->lock);
+}
+
+// Take what is there; the answer to `request` is returned, the rest has come too late. A port is
+// its inbox's owner while the thread holds it.
+static tr_message *
+sort_mail(tr_runtime *rt, tri_port *port, uint32_t request)
+{
+    tr_message *wanted = NULL;
+    tri_mail *mail = tri_inbox_take(&port->slot->inbox);
+    while (mail != NULL) {
+        tri_mail *next = mail->next;
+        tr_message *msg = TRI_CONTAINER(mail, tr_message, parcel.mail);
+        bool is_grant =
+            tri_is_system(&msg->parcel) && tri_system_op(&msg->parcel) == TRI_SYSTEM_GRANT;
+        bool is_wanted = wanted == NULL && msg->request == request;
+        if (is_wanted) {
+            wanted = msg;
+        } else if (is_grant) {
+            tri_mailbox_return_grant(rt, NULL, msg);
+        } else {
+            tri_destroy_message(rt, NULL, msg);
+        }
+        if (!is_grant) {
+            tri_count_shared(&rt->outside, is_wanted ? TRI_HANDLED : TRI_RETURNED);
+        }
+        mail = next;
+    }
+    return wanted;
+}
+
+void
+tri_port_give(tr_runtime *rt, tri_port *port)
+{
+    (void)sort_mail(rt, port, 0); // requests count from 1: all of it is late
+    pthread_mutex_lock(&rt->lock);
+    port->next = rt->ports;
+    rt->ports = port;
+    pthread_mutex_unlock(&rt->lock);
+}
+
+// Sleep until woken or the deadline. The inbox may stay asleep: the next take wakes it.
+static bool
+wait_for_signal(tri_port *port, int64_t deadline_ns)
+{
+    struct timespec until = {.tv_sec = deadline_ns / 1000000000,
+                             .tv_nsec = deadline_ns % 1000000000};
+    int status = 0;
+    pthread_mutex_lock(&port->lock);
+    while (!port->is_signalled && status == 0) {
+        status = deadline_ns == INT64_MAX
+                     ? pthread_cond_wait(&port->woken, &port->lock)
+                     : pthread_cond_timedwait(&port->woken, &port->lock, &until);
+    }
+    bool signalled = port->is_signalled;
+    port->is_signalled = false;
+    pthread_mutex_unlock(&port->lock);
+    return signalled;
+}
+
+tr_err_t
+tri_port_await(tr_runtime *rt, tri_port *port, uint32_t request, int64_t deadline_ns,
+               tr_message **out)
+{
+    for (;;) {
+        tr_message *answer = sort_mail(rt, port, request);
+        if (answer != NULL) {
+            *out = answer;
+            return TR_OK;
+        }
+        if (deadline_ns != INT64_MAX && tri_clock_ns() >= deadline_ns) {
+            return TR_ETIMEOUT;
+        }
+        if (tri_inbox_sleep(&port->slot->inbox, false)) {
+            (void)wait_for_signal(port, deadline_ns);
+        }
+    }
+}
+
+void
+tri_ports_destroy(tr_runtime *rt)
+{
+    while (rt->ports != NULL) {
+        tri_port *port = rt->ports;
+        rt->ports = port->next;
+        (void)sort_mail(rt, port, 0);
+        pthread_cond_destroy(&port->woken);
+        pthread_mutex_destroy(&port->lock);
+        tri_free(port);
+    }
+}
+
+// ---- what threads outside do with it
+
+static int64_t
+deadline_after(tr_duration_t timeout)
+{
+    int64_t now = tri_clock_ns();
+    return timeout.ns > INT64_MAX - now ? INT64_MAX : now + timeout.ns;
+}
+
+static tr_err_t
+await_room(tr_runtime *rt, tri_port *port, tri_actor *target, tr_ref_t to, uint64_t charge,
+           int64_t deadline_ns)
+{
+    uint32_t request = tri_port_request(port);
+    tr_message *ask = tri_send_ask_room(NULL, tri_port_ref(port), request, to, charge);
+    if (ask == NULL) {
+        return TR_ENOMEM;
+    }
+    tri_actor_post(NULL, target, &ask->parcel, true);
+    tr_message *grant;
+    tr_err_t err = tri_port_await(rt, port, request, deadline_ns, &grant);
+    if (err == TR_OK) {
+        err = ((const tri_room *)(const void *)grant->value)->error;
+        tri_destroy_message(rt, NULL, grant);
+    }
+    return err;
+}
+
+// Send from a port; `request` is 0 for a plain message.
+static tr_err_t
+send(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const void *value,
+     uint32_t request, int64_t deadline_ns)
+{
+    tri_actor *target = tri_table_find(&rt->table, to);
+    if (target == NULL) {
+        return TR_EDEAD;
+    }
+    tr_message *msg;
+    tr_err_t err = tri_send_prepare(NULL, type, value, &msg);
+    if (err != TR_OK) {
+        return err;
+    }
+    uint64_t charge = tri_message_charge(msg->size);
+    err = tri_mailbox_admit(target, charge);
+    if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
+        err = await_room(rt, port, target, to, charge, deadline_ns);
+    }
+    if (err != TR_OK) {
+        tri_destroy_message(rt, NULL, msg);
+        return err;
+    }
+    msg->sender = tri_port_ref(port);
+    msg->meta |= TRI_MSG_OUTSIDE;
+    if (request != 0) {
+        msg->request = request;
+        msg->meta |= TRI_MSG_CALL;
+        tri_message_set_deadline(msg, deadline_ns);
+    }
+    tri_send_deliver(rt, NULL, target, to, msg, tri_clock_ns());
+    return TR_OK;
+}
+
+tr_err_t
+tr_runtime_send(tr_runtime *rt, tr_ref_t to, const tr_type_t *type, const void *value,
+                tr_duration_t timeout)
+{
+    tri_port *port = tri_port_take(rt);
+    if (port == NULL) {
+        return TR_ENOMEM;
+    }
+    tr_err_t err = send(rt, port, to, type, value, 0, deadline_after(timeout));
+    tri_port_give(rt, port);
+    return err;
+}
+
+static tr_err_t
+call(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const void *value,
+     int64_t deadline_ns, tr_message **out)
+{
+    uint32_t request = tri_port_request(port);
+    tr_err_t err = send(rt, port, to, type, value, request, deadline_ns);
+    return err != TR_OK ? err : tri_port_await(rt, port, request, deadline_ns, out);
+}
+
+tr_err_t
+tr_runtime_call(tr_runtime *rt, tr_ref_t to, const tr_type_t *type, const void *value,
+                const tr_type_t *expect, void *out, tr_duration_t timeout)
+{
+    tri_port *port = tri_port_take(rt);
+    if (port == NULL) {
+        return TR_ENOMEM;
+    }
+    tr_message *answer;
+    tr_err_t err = call(rt, port, to, type, value, deadline_after(timeout), &answer);
+    tri_port_give(rt, port);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_call_verdict(answer, expect);
+    if (err != TR_OK || out == NULL) {
+        tri_destroy_message(rt, NULL, answer);
+        return err;
+    }
+    const void *given = expect != NULL ? (const void *)answer->value : answer;
+    memcpy(out, &given, sizeof given);
+    return TR_OK;
+}
+
+void
+tr_runtime_release(tr_runtime *rt, const void *value)
+{
+    if (value != NULL) {
+        tri_destroy_message(rt, NULL, tri_message_of(value));
+    }
+}

@@ -1,0 +1,74 @@
+// runtime.h: the runtime's own struct: workers, the address table, the root, the log.
+#ifndef TRI_ACTOR_RUNTIME_H
+#define TRI_ACTOR_RUNTIME_H
+
+#include "troupe/runtime.h"
+
+#include "actor/table.h"
+#include "sched/worker.h"
+#include "trace/counters.h"
+
+#include <pthread.h>
+
+#define TRI_REPORTED_MAX 64
+
+typedef struct tri_port tri_port;
+
+struct tr_runtime {
+    tri_sched sched;
+    tri_table table;
+    tri_counters outside; // counted by threads outside; shared
+    tri_actor *root;
+    char *name;
+    tr_log_fn log;
+    void *log_arg;
+    _Atomic uint32_t next_place; // TR_PLACE_ANY, in turn
+    pthread_mutex_t lock;        // what follows, and actors' own names
+    pthread_cond_t ended;        // signalled when the root has ended
+    bool has_ended;
+    tri_port *ports; // idle ones
+    struct {
+        const tr_behavior_t *behavior;
+        const tr_type_t *type;
+    } reported[TRI_REPORTED_MAX]; // unhandled types that the log has named
+    uint32_t reported_count;
+    void *inspect; // the trace server, owned by the layer above
+};
+
+// A runtime without a trace server. tr_runtime_create adds it.
+tr_err_t tri_runtime_create(const tr_runtime_opts_t *opts, tr_runtime **out);
+void tri_runtime_destroy(tr_runtime *rt);
+
+// The root actor has ended: whoever waits may go on.
+void tri_runtime_ended(tr_runtime *rt);
+
+// One line to the log.
+TRI_PRINTF(3, 4) void tri_log(tr_runtime *rt, tr_log_level_t level, const char *format, ...);
+
+// An actor does not handle a type: said once for each behavior and type.
+void tri_report_unhandled(tr_runtime *rt, const tr_behavior_t *behavior, const tr_type_t *type);
+
+static inline tri_pool *
+tri_pool_of(tri_worker *here)
+{
+    return here != NULL ? &here->pool : NULL;
+}
+
+// Count on the set of the worker that the caller runs on, or on the shared one.
+static inline void
+tri_count_at(tr_runtime *rt, tri_worker *here, tri_counter_t what)
+{
+    if (here != NULL) {
+        tri_count(&here->counters, what);
+    } else {
+        tri_count_shared(&rt->outside, what);
+    }
+}
+
+static inline void
+tri_destroy_message(tr_runtime *rt, tri_worker *here, tr_message *msg)
+{
+    tri_message_destroy(tri_pool_of(here), &rt->sched.depot, msg);
+}
+
+#endif

@@ -1,0 +1,135 @@
+// timer.c: sleeping, and messages to oneself in the future.
+#include "actor/mailbox.h"
+#include "actor/resource.h"
+#include "actor/runtime.h"
+#include "actor/send.h"
+#include "actor/wait.h"
+#include "base/memory.h"
+
+// A message that waits for its time. Once it has fired it is in the lane like any other, marked.
+struct delayed {
+    tri_list link; // in cold.timers
+    tri_timer timer;
+    tri_actor *actor;
+    tr_message *msg; // `request` is the timer's number
+};
+
+tr_err_t
+tr_sleep(tr_self *self, tr_duration_t duration)
+{
+    tri_wait wait = {0};
+    int64_t inherited = tri_wait_deadline(self, TR_FOREVER);
+    int64_t due = tri_wait_deadline(self, duration);
+    tr_err_t err = tri_wait_for(self, &wait, "sleep", due);
+    if (err != TR_ETIMEOUT) {
+        return err;
+    }
+    return inherited != INT64_MAX && due == inherited ? TR_ETIMEOUT : TR_OK;
+}
+
+static void
+free_delayed(struct delayed *delayed)
+{
+    tri_list_remove(&delayed->link);
+    tri_free(delayed);
+}
+
+static void
+fire(tri_timer *timer, void *worker)
+{
+    struct delayed *delayed = TRI_CONTAINER(timer, struct delayed, timer);
+    tri_actor *actor = delayed->actor;
+    TRI_BUMP(&actor->received, 1);
+    tri_count(&((tri_worker *)worker)->counters, TRI_ACCEPTED);
+    delayed->msg->sent_tick = (uint32_t)(((tri_worker *)worker)->now_ns >> 20);
+    tri_mailbox_append(actor, delayed->msg);
+    free_delayed(delayed);
+    tri_actor_nudge(worker, actor);
+}
+
+tr_err_t
+tr_send_after(tr_self *self, tr_duration_t delay, const tr_type_t *type, const void *value,
+              tr_timer_t *out)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *msg;
+    tr_err_t err = tri_send_prepare(here, type, value, &msg);
+    if (err != TR_OK) {
+        return err;
+    }
+    struct delayed *delayed = tri_zalloc(sizeof *delayed);
+    if (delayed == NULL) {
+        tri_destroy_message(self->rt, here, msg);
+        return TR_ENOMEM;
+    }
+    uint32_t id = (uint32_t)++self->cold->next_id;
+    msg->sender = tri_actor_ref(self);
+    msg->generation = TRI_PEEK(&self->generation);
+    msg->request = id;
+    msg->meta |= TRI_MSG_TIMER;
+    delayed->actor = self;
+    delayed->msg = msg;
+    delayed->timer.fire = fire;
+    tri_list_push_back(&self->cold->timers, &delayed->link);
+    int64_t now = tri_worker_clock(here);
+    int64_t due = delay.ns > INT64_MAX - now ? INT64_MAX : now + delay.ns;
+    tri_wheel_arm(&here->wheel, &delayed->timer, due);
+    if (out != NULL) {
+        out->raw = id;
+    }
+    return TR_OK;
+}
+
+static void
+drop_delayed(tri_actor *actor, struct delayed *delayed)
+{
+    tri_worker *here = tri_actor_worker(actor);
+    tri_wheel_cancel(&here->wheel, &delayed->timer);
+    tri_destroy_message(actor->rt, here, delayed->msg);
+    free_delayed(delayed);
+}
+
+// Remove fired timers from the lane: one, or with id 0 all.
+static void
+drop_fired(tri_actor *actor, uint32_t id)
+{
+    tr_message *rest = actor->first;
+    actor->first = NULL;
+    actor->last = NULL;
+    while (rest != NULL) {
+        tr_message *msg = rest;
+        tri_mail *next = msg->parcel.mail.next;
+        rest = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
+        if ((msg->meta & TRI_MSG_TIMER) != 0 && (id == 0 || msg->request == id)) {
+            tri_actor_count(actor, TRI_DISCARDED);
+            tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+        } else {
+            tri_mailbox_append(actor, msg);
+        }
+    }
+}
+
+void
+tr_timer_cancel(tr_self *self, tr_timer_t timer)
+{
+    if (timer.raw == 0) {
+        return;
+    }
+    TRI_LIST_EACH (link, &self->cold->timers) {
+        struct delayed *delayed = TRI_CONTAINER(link, struct delayed, link);
+        if (delayed->msg->request == timer.raw) {
+            drop_delayed(self, delayed);
+            return;
+        }
+    }
+    drop_fired(self, (uint32_t)timer.raw);
+}
+
+void
+tri_timers_release(tri_actor *actor)
+{
+    for (tri_list *link; (link = tri_list_first(&actor->cold->timers)) != NULL;) {
+        drop_delayed(actor, TRI_CONTAINER(link, struct delayed, link));
+    }
+    drop_fired(actor, 0);
+}

@@ -1,0 +1,373 @@
+// turn.c: what an actor does when a worker takes it up. A turn goes on with a suspended handler, or
+// takes steps of the life it is in, one handler each, until there is nothing to do or it had
+// enough.
+//
+// Any handler may suspend, and then returns here on its own stack, later; or abandon the stack, and
+// then the turn is taken up by tri_actor_turn anew. So what must survive a handler is in the actor.
+#include "actor/call.h"
+#include "actor/life.h"
+#include "actor/mailbox.h"
+#include "actor/monitor.h"
+#include "actor/runtime.h"
+#include "actor/system.h"
+#include "actor/wait.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define STEPS_PER_TURN  64u
+#define STEPS_PER_CLOCK 16u
+#define TURN_NS         1000000
+#define NOTICE_BYTES    128
+
+// ---- the end of a handler
+
+static tr_err_t
+answer_for(tr_err_t verdict, bool is_stopping)
+{
+    if (verdict == TR_OK) {
+        return TR_ENOREPLY;
+    }
+    if (verdict == TR_EUNHANDLED) {
+        return TR_EUNHANDLED;
+    }
+    return is_stopping ? TR_EDEAD : TR_ECRASHED;
+}
+
+// The message in hand, its answer, and what the handler borrowed.
+static void
+put_down(tri_actor *actor, tr_err_t verdict)
+{
+    tri_worker *here = tri_actor_worker(actor);
+    tr_message *msg = actor->in_hand;
+    actor->in_hand = NULL;
+    tri_call_release_answers(actor);
+    if (msg == NULL || (msg->meta & TRI_MSG_LOCAL) != 0) {
+        return;
+    }
+    bool is_handled = verdict == TR_OK || verdict == TR_EUNHANDLED;
+    tri_actor_count(actor, is_handled ? TRI_HANDLED : TRI_FAILED);
+    if (is_handled) {
+        TRI_BUMP(&actor->handled, 1);
+    }
+    if (verdict == TR_EUNHANDLED) {
+        tri_report_unhandled(actor->rt, TRI_PEEK(&actor->behavior), msg->parcel.type);
+    }
+    if (actor->owes_answer) {
+        actor->owes_answer = false;
+        tri_call_fail(actor->rt, here, msg, answer_for(verdict, actor->is_stopping));
+    } else {
+        tri_destroy_message(actor->rt, here, msg);
+    }
+}
+
+// The failure of a child that the handler did not want to know about is its own failure.
+static tr_err_t
+notice_verdict(tri_actor *actor, tr_err_t verdict)
+{
+    const tr_child_exit *child = tr_as(tr_child_exit, actor->in_hand);
+    if (verdict != TR_EUNHANDLED || child == NULL) {
+        return verdict;
+    }
+    if (child->reason == TR_OK) {
+        return TR_OK;
+    }
+    snprintf(actor->cold->text, sizeof actor->cold->text,
+             "a child failed with %s and this actor "
+             "does not handle tr_child_exit",
+             tr_errname((tr_err_t)child->reason));
+    return TR_ECHILD;
+}
+
+static void
+received(tri_actor *actor, tr_err_t verdict)
+{
+    const tr_type_t *type = NULL;
+    if (actor->in_hand != NULL) {
+        type = actor->in_hand->parcel.type;
+        if ((actor->in_hand->meta & TRI_MSG_LOCAL) != 0) {
+            verdict = notice_verdict(actor, verdict);
+        }
+    }
+    put_down(actor, verdict);
+    bool is_fine = verdict == TR_OK || verdict == TR_EUNHANDLED;
+    if (actor->is_killed) {
+        tri_life_begin_end(actor, TR_EKILLED);
+    } else if (!is_fine && !(actor->is_stopping && verdict == TR_ECANCELED)) {
+        if (type != NULL) {
+            actor->cold->in_hand = type;
+        }
+        tri_life_begin_end(actor, verdict);
+    } else if (actor->is_stopping || actor->wants_exit) {
+        tri_life_begin_end(actor, TR_OK);
+    }
+}
+
+static void
+started(tri_actor *actor, tr_err_t verdict)
+{
+    tri_call_release_answers(actor);
+    if (actor->is_killed) {
+        verdict = TR_EKILLED;
+    }
+    if (verdict != TR_OK) {
+        tri_life_begin_end(actor, verdict == TR_EUNHANDLED ? TR_EFAULT : verdict);
+        return;
+    }
+    actor->is_started = true;
+    TRI_SHOW(&actor->phase, TRI_PHASE_RUNNING);
+    tri_life_answer_start(actor, TR_OK);
+}
+
+// A handler is over, by return or by abort.
+static void
+done(tri_actor *actor, tr_err_t verdict)
+{
+    tri_handler_t handler = tri_actor_handler(actor);
+    TRI_SHOW(&actor->handler, TRI_HANDLER_NONE);
+    switch (handler) {
+    case TRI_HANDLER_START:
+        started(actor, verdict);
+        break;
+    case TRI_HANDLER_RECEIVE:
+        received(actor, verdict);
+        break;
+    case TRI_HANDLER_STOP:
+        tri_call_release_answers(actor);
+        actor->ending = TRI_ENDING_RELEASE;
+        break;
+    case TRI_HANDLER_NONE:
+        break;
+    }
+}
+
+// ---- steps
+
+static void
+run_start(tri_actor *actor)
+{
+    const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
+    tr_err_t verdict = TR_OK;
+    TRI_SHOW(&actor->handler, TRI_HANDLER_START);
+    if (behavior->start != NULL) {
+        verdict = behavior->start(actor, actor->state, actor->cold->opts.arg);
+    }
+    done(actor, verdict);
+}
+
+static void
+run_stop(tri_actor *actor)
+{
+    const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
+    TRI_SHOW(&actor->handler, TRI_HANDLER_STOP);
+    behavior->stop(actor, actor->state, actor->reason);
+    done(actor, TR_OK);
+}
+
+static void
+receive(tri_actor *actor, tr_message *msg)
+{
+    actor->in_hand = msg;
+    actor->owes_answer = (msg->meta & TRI_MSG_CALL) != 0;
+    actor->has_answered = false;
+    TRI_SHOW(&actor->handler, TRI_HANDLER_RECEIVE);
+    tr_err_t verdict = TRI_PEEK(&actor->behavior)->receive(actor, actor->state, msg);
+    done(actor, verdict);
+}
+
+static bool
+is_expired(const tri_actor *actor, const tr_message *msg)
+{
+    int64_t deadline = tri_message_deadline(msg);
+    return deadline != INT64_MAX && deadline < tri_actor_worker(actor)->now_ns;
+}
+
+static bool
+receive_next(tri_actor *actor)
+{
+    tr_message *msg = tri_mailbox_pop(actor);
+    if (msg == NULL) {
+        return false;
+    }
+    if (TRI_UNLIKELY(is_expired(actor, msg))) {
+        tri_actor_count(actor, TRI_EXPIRED);
+        tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_ETIMEOUT);
+        return true;
+    }
+    receive(actor, msg);
+    return true;
+}
+
+// A notice becomes a message on this stack, which the handler keeps if it waits.
+static TRI_NOINLINE void
+receive_notice(tri_actor *actor, const tr_type_t *type, const void *value, size_t size)
+{
+    alignas(16) unsigned char block[sizeof(tr_message) + NOTICE_BYTES];
+    static_assert(sizeof(tr_child_exit) <= NOTICE_BYTES && sizeof(tr_down) <= NOTICE_BYTES,
+                  "every notice fits");
+    tr_message *notice = (tr_message *)(void *)block;
+    *notice = (tr_message){.parcel.type = type, .meta = TRI_MSG_LOCAL, .size = (uint32_t)size};
+    memcpy(notice->value, value, size);
+    receive(actor, notice);
+}
+
+static void
+tell_child_exit(tri_actor *actor, tri_cold *child, bool held)
+{
+    char text[TRI_EXIT_TEXT];
+    memcpy(text, child->text, sizeof text);
+    tr_child_exit exit = {
+        .child = tri_actor_ref(child->self),
+        .reason = (int32_t)child->self->reason,
+        .text = tr_str(text),
+        .incarnation = TRI_PEEK(&child->self->incarnation),
+        .held = held,
+        .queued = child->queued,
+        .alive_ns = child->alive_ns,
+        .in_hand = child->in_hand != NULL ? tr_str(child->in_hand->name) : tr_str(NULL),
+    };
+    child->is_known_held = held;
+    bool is_silent = child->is_silent || child->is_unborn;
+    if (!held) {
+        exit.child.raw -= (uint64_t)1 << 32; // its address until it ended
+        tri_life_reap(tri_actor_worker(actor), child->self);
+    }
+    // A parent on its way out takes note and no more.
+    if (is_silent || tri_actor_phase(actor) != TRI_PHASE_RUNNING || actor->is_killed) {
+        return;
+    }
+    receive_notice(actor, &tr_child_exit_type, &exit, sizeof exit);
+}
+
+static bool
+receive_first_notice(tri_actor *actor)
+{
+    tri_parcel *parcel = actor->first_notice;
+    if (parcel == NULL) {
+        return false;
+    }
+    tri_mail *next = parcel->mail.next;
+    actor->first_notice = next == NULL ? NULL : TRI_CONTAINER(next, tri_parcel, mail);
+    if (tri_system_op(parcel) == TRI_SYSTEM_DOWN) {
+        tr_down down;
+        if (tri_monitor_take_down(parcel, &down) && tri_actor_phase(actor) == TRI_PHASE_RUNNING &&
+            !actor->is_killed) {
+            receive_notice(actor, &tr_down_type, &down, sizeof down);
+        }
+    } else if (tri_system_op(parcel) == TRI_SYSTEM_HELD) {
+        tell_child_exit(actor, TRI_CONTAINER(parcel, tri_cold, held_parcel), true);
+    } else {
+        tell_child_exit(actor, TRI_CONTAINER(parcel, tri_cold, ended_parcel), false);
+    }
+    return true;
+}
+
+// One step of the life. False: there is nothing to do until something comes in.
+static bool
+step(tri_actor *actor)
+{
+    switch (tri_actor_phase(actor)) {
+    case TRI_PHASE_STARTING:
+        if (actor->is_stopping) {
+            tri_life_begin_end(actor, actor->is_killed ? TR_EKILLED : TR_ECANCELED);
+        } else {
+            run_start(actor);
+        }
+        return true;
+    case TRI_PHASE_RUNNING:
+        if (TRI_UNLIKELY(actor->is_stopping)) {
+            tri_life_begin_end(actor, actor->is_killed ? TR_EKILLED : TR_OK);
+            return true;
+        }
+        return receive_first_notice(actor) || receive_next(actor);
+    case TRI_PHASE_ENDING:
+        if (receive_first_notice(actor)) {
+            return true;
+        }
+        if (actor->ending == TRI_ENDING_STOP) {
+            actor->ending = TRI_ENDING_RELEASE;
+            if (tri_life_wants_stop_handler(actor)) {
+                run_stop(actor);
+                return true;
+            }
+        }
+        return tri_life_end_step(actor);
+    case TRI_PHASE_FREE:
+    case TRI_PHASE_HELD:
+    case TRI_PHASE_DEAD:
+    case TRI_PHASE_PORT:
+        break;
+    }
+    return false;
+}
+
+// Go to sleep. After this the actor is not ours any more, unless mail came first.
+static void
+rest(tri_actor *actor, bool is_deaf)
+{
+    tri_worker *worker = tri_actor_worker(actor);
+    if (!tri_inbox_sleep(&actor->inbox, is_deaf)) {
+        tri_worker_schedule(worker, &actor->task);
+    }
+}
+
+// A handler is suspended: go on with it if its wait is over.
+static void
+look_at_wait(tri_worker *worker, tri_actor *actor)
+{
+    if (actor->wait->is_yield) {
+        actor->wait->is_yield = false;
+        tri_wait_settle(actor->wait, TR_OK);
+        tri_worker_schedule(worker, &actor->task);
+    } else if (!actor->wait->is_done) {
+        rest(actor, true);
+    } else {
+        tri_worker_resume(worker, actor->kept);
+    }
+}
+
+static bool
+had_enough(tri_worker *worker, uint32_t steps, int64_t began_ns)
+{
+    if (steps >= STEPS_PER_TURN) {
+        return true;
+    }
+    return steps % STEPS_PER_CLOCK == 0 && tri_worker_clock(worker) - began_ns >= TURN_NS;
+}
+
+void
+tri_actor_turn(tri_worker *worker, tri_task *task)
+{
+    tri_actor *actor = TRI_CONTAINER(task, tri_actor, task);
+    tri_actor_intake(actor);
+    if (actor->is_aborted) {
+        actor->is_aborted = false;
+        done(actor, actor->verdict);
+    } else if (actor->wait != NULL && actor->is_killed && !actor->wait->is_done) {
+        tri_life_leave_stack(actor);
+        tri_wait_abandon(actor);
+        done(actor, TR_EKILLED);
+    } else if (actor->wait != NULL) {
+        look_at_wait(worker, actor);
+        return;
+    }
+    int64_t began_ns = worker->now_ns;
+    uint32_t steps = 0;
+    while (step(actor)) {
+        if (had_enough(worker, ++steps, began_ns)) {
+            tri_worker_schedule(worker, task);
+            return;
+        }
+        if (tri_inbox_has_mail(&actor->inbox)) {
+            tri_actor_intake(actor);
+        }
+    }
+    rest(actor, false);
+}
+
+tr_err_t
+tr_yield(tr_self *self)
+{
+    tri_wait wait = {.is_yield = true};
+    return tri_wait_for(self, &wait, "yield", INT64_MAX);
+}

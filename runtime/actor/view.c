@@ -1,0 +1,318 @@
+#include "actor/view.h"
+
+#include "actor/mailbox.h"
+#include "actor/runtime.h"
+#include "actor/system.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "msg/layout.h"
+
+#include <stdio.h>
+
+// ---- actors
+
+const char *
+tri_view_state_name(tri_view_state_t state)
+{
+    static const char *const names[] = {
+        [TRI_VIEW_STARTING] = "starting", [TRI_VIEW_IDLE] = "idle",
+        [TRI_VIEW_READY] = "ready",       [TRI_VIEW_RUNNING] = "running",
+        [TRI_VIEW_WAITING] = "waiting",   [TRI_VIEW_HELD] = "held",
+        [TRI_VIEW_STOPPING] = "stopping",
+    };
+    return names[state];
+}
+
+static tri_view_state_t
+state_of(const tri_actor *actor, const char *waits_for)
+{
+    switch (tri_actor_phase(actor)) {
+    case TRI_PHASE_STARTING:
+        return TRI_VIEW_STARTING;
+    case TRI_PHASE_ENDING:
+        return TRI_VIEW_STOPPING;
+    case TRI_PHASE_HELD:
+        return TRI_VIEW_HELD;
+    default:
+        break;
+    }
+    if (waits_for != NULL) {
+        return TRI_VIEW_WAITING;
+    }
+    if (tri_actor_handler(actor) != TRI_HANDLER_NONE) {
+        return TRI_VIEW_RUNNING;
+    }
+    return tri_inbox_is_asleep(&actor->inbox) ? TRI_VIEW_IDLE : TRI_VIEW_READY;
+}
+
+// Under the runtime's lock, which keeps the actor's own name alive.
+static void
+copy_names(const tri_actor *actor, const char **out_own, const char **out_behavior)
+{
+    const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
+    const char *own = TRI_PEEK(&actor->name);
+    *out_behavior = behavior != NULL ? behavior->name : "?";
+    *out_own = own != NULL ? own : *out_behavior;
+}
+
+static bool
+is_actor(const tri_actor *actor)
+{
+    tri_phase_t phase = tri_actor_phase(actor);
+    return phase != TRI_PHASE_FREE && phase != TRI_PHASE_DEAD && phase != TRI_PHASE_PORT;
+}
+
+static bool
+view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
+{
+    if (!is_actor(actor)) {
+        return false;
+    }
+    uint64_t load = TRI_PEEK(&actor->load);
+    const char *waits_for = TRI_PEEK(&actor->waits_for);
+    *out = (tri_actor_view_t){
+        .ref = tri_actor_ref(actor),
+        .parent = {TRI_PEEK(&actor->parent)},
+        .state = state_of(actor, waits_for),
+        .wait = waits_for,
+        .worker = tri_actor_worker(actor)->index,
+        .incarnation = TRI_PEEK(&actor->incarnation),
+        .queued = tri_load_count(load),
+        .queued_bytes = tri_load_bytes(load),
+        .mailbox_count = TRI_PEEK(&actor->bound_count),
+        .mailbox_bytes = TRI_PEEK(&actor->bound_bytes),
+        .received = TRI_PEEK(&actor->received),
+        .handled = TRI_PEEK(&actor->handled),
+    };
+    const char *own;
+    const char *behavior;
+    pthread_mutex_lock(&rt->lock);
+    copy_names(actor, &own, &behavior);
+    snprintf(out->name, sizeof out->name, "%s", own);
+    snprintf(out->behavior, sizeof out->behavior, "%s", behavior);
+    pthread_mutex_unlock(&rt->lock);
+    return true;
+}
+
+size_t
+tri_view_actors(tr_runtime *rt, uint32_t *cursor, tri_actor_view_t *out, size_t capacity)
+{
+    uint32_t slots = tri_table_slots(&rt->table);
+    size_t count = 0;
+    uint32_t slot = *cursor == 0 ? 1 : *cursor;
+    for (; slot < slots && count < capacity; slot++) {
+        const tri_actor *actor = tri_table_at(&rt->table, slot);
+        if (actor != NULL && view_slot(rt, actor, &out[count])) {
+            count++;
+        }
+    }
+    *cursor = slot < slots ? slot : UINT32_MAX;
+    return count;
+}
+
+tr_err_t
+tri_view_actor(tr_runtime *rt, tr_ref_t ref, tri_actor_view_t *out)
+{
+    const tri_actor *actor = tri_table_find(&rt->table, ref);
+    return actor != NULL && view_slot(rt, actor, out) ? TR_OK : TR_EDEAD;
+}
+
+const char *
+tri_view_runtime_name(const tr_runtime *rt)
+{
+    return rt->name;
+}
+
+// ---- mailboxes
+
+#define COPY_MAX (64u * 1024) // bytes of one value; a larger one is shown by its size
+
+// Shared by the observer and the owner; the last of the two frees it. So an owner that is busy for
+// long may find that nobody waits any more.
+struct job {
+    tri_exec exec;
+    tr_ref_t ref;
+    size_t limit;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;      // under lock
+    bool has_observer; // under lock
+    tr_err_t result;
+    tri_mailbox_view_t view;
+};
+
+static void
+free_job(struct job *job)
+{
+    tri_mailbox_view_fini(&job->view);
+    pthread_cond_destroy(&job->done);
+    pthread_mutex_destroy(&job->lock);
+    tri_free(job);
+}
+
+void
+tri_mailbox_view_fini(tri_mailbox_view_t *view)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        tri_free(view->messages[i].value);
+    }
+    tri_free(view->messages);
+    *view = (tri_mailbox_view_t){.messages = NULL};
+}
+
+static void
+name_sender(tr_runtime *rt, tr_ref_t sender, char name[TRI_VIEW_NAME])
+{
+    const tri_actor *actor = tri_table_find(&rt->table, sender);
+    if (actor == NULL || !is_actor(actor)) {
+        snprintf(name, TRI_VIEW_NAME, "%s", tr_ref_is_none(sender) ? "outside" : "ended");
+        return;
+    }
+    const char *own;
+    const char *behavior;
+    pthread_mutex_lock(&rt->lock);
+    copy_names(actor, &own, &behavior);
+    snprintf(name, TRI_VIEW_NAME, "%s", own);
+    pthread_mutex_unlock(&rt->lock);
+}
+
+static void
+copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
+{
+    int64_t now = tri_clock_ns();
+    int64_t deadline = tri_message_deadline(msg);
+    uint32_t age = (uint32_t)(now >> 20) - msg->sent_tick;
+    *out = (tri_message_view_t){
+        .type = msg->parcel.type,
+        .sender = tr_message_sender(msg),
+        .bytes = tri_message_charge(msg->size),
+        .age_ns = (int64_t)age << 20,
+        .deadline_left_ns = deadline == INT64_MAX ? INT64_MAX : deadline - now,
+        .is_call = tr_message_is_call(msg),
+        .in_hand = msg == actor->in_hand,
+        .lane = (msg->meta & TRI_MSG_LOCAL) != 0 ? "system" : "normal",
+    };
+    name_sender(actor->rt, out->sender, out->sender_name);
+    if (msg->size <= COPY_MAX) {
+        out->value = tri_alloc(msg->size != 0 ? msg->size : 1);
+        if (out->value != NULL) {
+            tri_layout_copy(msg->parcel.type, msg->value, out->value);
+        }
+    }
+}
+
+static const tr_message *
+next_of(const tr_message *msg)
+{
+    const tri_mail *next = msg->parcel.mail.next;
+    return next == NULL ? NULL : TRI_CONTAINER_CONST(next, tr_message, parcel.mail);
+}
+
+static tr_err_t
+copy_mailbox(tri_actor *actor, size_t limit, tri_mailbox_view_t *view)
+{
+    size_t total = 0;
+    for (const tr_message *msg = actor->first; msg != NULL; msg = next_of(msg)) {
+        total++;
+    }
+    view->total = total;
+    size_t wanted = (total < limit ? total : limit) + (actor->in_hand != NULL);
+    view->messages = tri_zalloc((wanted != 0 ? wanted : 1) * sizeof *view->messages);
+    if (view->messages == NULL) {
+        return TR_ENOMEM;
+    }
+    if (actor->in_hand != NULL) {
+        copy_message(actor, actor->in_hand, &view->messages[view->count++]);
+    }
+    for (const tr_message *msg = actor->first; msg != NULL && view->count < wanted;
+         msg = next_of(msg)) {
+        copy_message(actor, msg, &view->messages[view->count++]);
+    }
+    return TR_OK;
+}
+
+// Runs as the owner, between two messages or while its handler waits.
+static void
+run_job(tri_exec *exec, tri_actor *actor)
+{
+    struct job *job = TRI_CONTAINER(exec, struct job, exec);
+    tr_err_t result = TR_EDEAD;
+    if (is_actor(actor) && tri_actor_ref(actor).raw == job->ref.raw) {
+        result = copy_mailbox(actor, job->limit, &job->view);
+    }
+    pthread_mutex_lock(&job->lock);
+    job->result = result;
+    job->is_done = true;
+    bool has_observer = job->has_observer;
+    pthread_cond_signal(&job->done);
+    pthread_mutex_unlock(&job->lock);
+    if (!has_observer) {
+        free_job(job);
+    }
+}
+
+static struct job *
+create_job(tr_ref_t ref, size_t limit)
+{
+    struct job *job = tri_zalloc(sizeof *job);
+    if (job == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&job->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&job->lock, NULL);
+    job->exec.parcel.type = &tri_system_types[TRI_SYSTEM_EXEC];
+    job->exec.fn = run_job;
+    job->ref = ref;
+    job->limit = limit;
+    job->has_observer = true;
+    return job;
+}
+
+static bool
+await_job(struct job *job, tr_duration_t timeout)
+{
+    int64_t deadline = tri_clock_ns() + timeout.ns;
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    int status = 0;
+    pthread_mutex_lock(&job->lock);
+    while (!job->is_done && status == 0) {
+        status = pthread_cond_timedwait(&job->done, &job->lock, &until);
+    }
+    bool is_done = job->is_done;
+    job->has_observer = is_done;
+    pthread_mutex_unlock(&job->lock);
+    return is_done;
+}
+
+tr_err_t
+tri_view_mailbox(tr_runtime *rt, tr_ref_t ref, size_t limit, tr_duration_t timeout,
+                 tri_mailbox_view_t *out)
+{
+    tri_actor *actor = tri_table_find(&rt->table, ref);
+    tri_actor_view_t seen;
+    if (actor == NULL || !view_slot(rt, actor, &seen)) {
+        return TR_EDEAD;
+    }
+    struct job *job = create_job(ref, limit);
+    if (job == NULL) {
+        return TR_ENOMEM;
+    }
+    tri_actor_post(NULL, actor, &job->exec.parcel, true);
+    *out = (tri_mailbox_view_t){.actor = seen};
+    if (!await_job(job, timeout)) {
+        out->total = seen.queued;
+        return TR_ETIMEOUT; // the owner frees the job
+    }
+    tr_err_t result = job->result;
+    if (result == TR_OK) {
+        *out = job->view;
+        out->actor = seen;
+        job->view = (tri_mailbox_view_t){.messages = NULL};
+    }
+    free_job(job);
+    return result;
+}

@@ -1,0 +1,64 @@
+// wait.h: the one way to suspend a handler. It carries the deadline, the cancellation and the text
+// that tells an observer what is waited for. Everything that waits is built on it.
+#ifndef TRI_ACTOR_WAIT_H
+#define TRI_ACTOR_WAIT_H
+
+#include "actor/actor.h"
+
+// One wait, on the stack of the handler that waits. Zero it, set `forsake`, make known to whoever
+// will complete it, then call tri_wait_for.
+struct tri_wait {
+    // Unhook the wait from what would complete it. Called once when the wait ends in another way:
+    // by deadline, cancel or kill. On the owner's thread; may run after the handler's stack was
+    // given up, but before its memory is. May be NULL.
+    void (*forsake)(tri_wait *wait, tri_actor *actor);
+    tri_timer timer;
+    tri_actor *actor;
+    tr_err_t result;
+    bool is_done;
+    bool is_yield; // completes by itself, behind everyone that is runnable now
+};
+
+// The absolute deadline of a wait that begins now: the smallest of the timeout and of the deadline
+// of the message in hand. INT64_MAX: none.
+int64_t tri_wait_deadline(tri_actor *self, tr_duration_t timeout);
+
+// Suspend until the wait is complete. Returns its result; TR_ETIMEOUT at the deadline; TR_ECANCELED
+// when the actor is told to stop; TR_ENOMEM when there is no stack to go on with. Does not return
+// when the actor is killed. `what` is static text.
+tr_err_t tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline_ns);
+
+// Complete a wait and see to it that its actor runs. On the actor's worker, from outside its turn:
+// timers and I/O. Nothing happens when it is complete already.
+void tri_wait_complete(tri_wait *wait, tr_err_t result);
+
+// The same from inside the actor's own turn, which looks at the wait next.
+void tri_wait_settle(tri_wait *wait, tr_err_t result);
+
+// Owner: end the wait of a suspended handler, as by deadline; `result` is what it returns.
+void tri_wait_interrupt(tri_actor *actor, tr_err_t result);
+
+// Owner: the suspended handler will not be resumed. Its stack is free afterwards.
+void tri_wait_abandon(tri_actor *actor);
+
+// A request that an answer will come back for: a call, a wait for room, a start.
+struct tri_request {
+    tri_request *next; // in actor.requests
+    uint32_t id;
+    tr_message *answer; // owned by the request once it is there
+    tri_wait wait;
+};
+
+// Open a request: its id goes into the message. It is closed by tri_request_wait or _cancel.
+void tri_request_open(tri_actor *self, tri_request *request);
+void tri_request_cancel(tri_actor *self, tri_request *request);
+
+// Wait for the answer. TR_OK: request->answer is yours. Otherwise there is none, and one that comes
+// later finds nobody.
+tr_err_t
+tri_request_wait(tri_actor *self, tri_request *request, const char *what, int64_t deadline_ns);
+
+// Owner, from the intake: an answer has come. False: nobody waits for it; it is still the caller's.
+bool tri_request_answer(tri_actor *actor, tr_message *answer);
+
+#endif

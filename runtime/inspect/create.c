@@ -1,0 +1,35 @@
+// create.c: a runtime with its trace server. The server is the outermost layer, so the public
+// constructor and destructor stand here.
+#include "actor/runtime.h"
+#include "inspect/server.h"
+
+tr_err_t
+tr_runtime_create(const tr_runtime_opts_t *opts, tr_runtime **out)
+{
+    tr_runtime *rt;
+    tr_err_t err = tri_runtime_create(opts, &rt);
+    if (err != TR_OK) {
+        return err;
+    }
+    if (opts != NULL && opts->inspect == TR_INSPECT_ON) {
+        tri_inspect *server;
+        err = tri_inspect_start(rt, &server);
+        if (err != TR_OK) {
+            tri_runtime_destroy(rt);
+            return err;
+        }
+        rt->inspect = server;
+    }
+    *out = rt;
+    return TR_OK;
+}
+
+void
+tr_runtime_destroy(tr_runtime *rt)
+{
+    if (rt != NULL) {
+        tri_inspect_stop(rt->inspect);
+        rt->inspect = NULL;
+        tri_runtime_destroy(rt);
+    }
+}
