@@ -47,7 +47,7 @@ find_shards(tr_self *self, listener *l)
     l->cluster.count = l->arg.shards;
     l->cluster.seed = l->arg.seed;
     for (uint32_t i = 0; i < l->arg.shards; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "shard-%u", i);
         const tr_supervisor_child *answer = NULL;
         tr_err_t err =

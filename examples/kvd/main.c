@@ -126,7 +126,7 @@ read_options(int argc, char **argv, options_t *out)
 // ---- the tree -----------------------------------------------------------------------------------
 
 // Filled in before the runtime starts and constant from then on.
-static char shard_ids[CLUSTER_SHARDS_MAX][16];
+static char shard_ids[CLUSTER_SHARDS_MAX][24];
 static tr_child_t children[CLUSTER_SHARDS_MAX + 1];
 
 static const tr_supervisor_t *

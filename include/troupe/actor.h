@@ -94,6 +94,7 @@ typedef enum tr_stop_order {
 #define TR_SHUTDOWN_DEFAULT  0  // 5000 ms
 #define TR_SHUTDOWN_KILL     -1 // at once, without the stop handler
 #define TR_SHUTDOWN_INFINITE -2 // as long as it takes
+#define TR_START_INFINITE    -1 // a start handler may take as long as it takes
 
 /** How to spawn an actor. Zero is the default of everything but `behavior`. */
 typedef struct tr_spawn_opts {
@@ -108,7 +109,7 @@ typedef struct tr_spawn_opts {
     uint32_t worker; // for TR_PLACE_AT
     tr_after_exit_t after_exit;
     tr_stop_order_t stop_order; // of its own children
-    int64_t start_timeout_ms;   // how long start may take; 0 for 5000
+    int64_t start_timeout_ms;   // how long start may take; 0 for 5000; TR_START_INFINITE
     int64_t shutdown_ms;        // how long an orderly stop may take, or TR_SHUTDOWN_…
 } tr_spawn_opts_t;
 

@@ -46,7 +46,7 @@ tri_spawn_opts_check(tr_runtime *rt, const tr_spawn_opts_t *opts)
     } else if (opts->full > TR_REJECT || opts->place > TR_PLACE_AT ||
                opts->after_exit > TR_AFTER_EXIT_HOLD || opts->stop_order > TR_STOP_TOGETHER) {
         wrong = "full, place, after_exit or stop_order is none of its values";
-    } else if (opts->start_timeout_ms < 0) {
+    } else if (opts->start_timeout_ms < TR_START_INFINITE) {
         wrong = "start_timeout_ms is negative";
     } else if (opts->shutdown_ms < TR_SHUTDOWN_INFINITE) {
         wrong = "shutdown_ms is none of its values";
@@ -191,8 +191,9 @@ static tr_err_t
 await_start(tri_actor *self, tri_actor *child, tri_request *request)
 {
     int64_t timeout_ms = child->cold->opts.start_timeout_ms;
-    int64_t deadline =
-        tri_wait_deadline(self, tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS));
+    tr_duration_t timeout = timeout_ms == TR_START_INFINITE ? TR_FOREVER
+                            : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
+    int64_t deadline = tri_wait_deadline(self, timeout);
     tr_err_t err = tri_request_wait(self, request, "start", deadline);
     if (err != TR_OK) {
         child->cold->is_unborn = true;

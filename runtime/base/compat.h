@@ -57,6 +57,19 @@
 
 #define TRI_ALIGN_UP(n, to) (((n) + ((to)-1)) & ~(size_t)((to)-1))
 
+// The number of the lowest and of the highest bit that is set; `bits` is not zero.
+static TRI_ALWAYS_INLINE unsigned
+tri_lowest_bit(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
+static TRI_ALWAYS_INLINE unsigned
+tri_highest_bit(uint64_t bits)
+{
+    return 63u - (unsigned)__builtin_clzll(bits);
+}
+
 // A hint to the processor that this is a spin.
 static TRI_ALWAYS_INLINE void
 tri_pause(void)

@@ -21,6 +21,8 @@
 // late list, which is how one advance comes to an end however its callbacks arm.
 #include "base/wheel.h"
 
+#include "base/compat.h"
+
 #include <assert.h>
 
 #include "base/panic.h"
@@ -33,18 +35,6 @@ static_assert(TRI_WHEEL_SLOTS == 64, "a level's slots have a bit each in a uint6
 typedef struct place {
     unsigned level, slot;
 } place;
-
-static unsigned
-lowest_bit(uint64_t word)
-{
-    return (unsigned)__builtin_ctzll(word);
-}
-
-static unsigned
-highest_bit(uint64_t word)
-{
-    return 63 - (unsigned)__builtin_clzll(word);
-}
 
 // The first tick that is not before the time.
 static uint64_t
@@ -69,7 +59,7 @@ static place
 place_of(const tri_wheel *wheel, uint64_t tick)
 {
     uint64_t differs = wheel->tick ^ tick;
-    unsigned level = differs == 0 ? 0 : highest_bit(differs) / DIGIT_BITS;
+    unsigned level = differs == 0 ? 0 : tri_highest_bit(differs) / DIGIT_BITS;
     unsigned slot = (unsigned)(tick >> (level * DIGIT_BITS)) % TRI_WHEEL_SLOTS;
     return (place){.level = level, .slot = slot};
 }
@@ -100,7 +90,7 @@ next_slot(const tri_wheel *wheel, place *out, uint64_t *out_tick)
 {
     for (unsigned level = 0; level < TRI_WHEEL_LEVELS; level++) {
         if (wheel->occupied[level] != 0) {
-            unsigned slot = lowest_bit(wheel->occupied[level]);
+            unsigned slot = tri_lowest_bit(wheel->occupied[level]);
             unsigned shift = level * DIGIT_BITS;
             uint64_t above = wheel->tick >> shift >> DIGIT_BITS;
             *out = (place){.level = level, .slot = slot};

@@ -2,7 +2,7 @@
 //
 // tri_fiber_swap(from, to) is an ordinary call to whoever makes it, so only what a callee must keep
 // is kept: x19 to x28, the frame pointer x29, the link register x30, the low halves of v8 to v15,
-// and fpcr (rounding, flush to zero). It goes on the stack that is left, the stack pointer into *from:
+// and fpcr (rounding, flush to zero). It goes on the stack that is left, its pointer into *from:
 //
 //     sp  ->  x19 … x28, x29, x30       at   0
 //             d8 … d15                  at  96
@@ -10,8 +10,8 @@
 //
 // struct frame in fiber.c draws the same picture for a stack that has not run yet.
 //
-// An equal fpcr, the usual case, is not written: see fiber_x86_64.S for what waiting costs. The code is
-// entered through branch target `bti c` (hint 34, a no-op elsewhere) and left by ret, which needs
+// An equal fpcr, the usual case, is not written: see fiber_x86_64.S for what waiting costs. The code
+// is entered through branch target `bti c` (hint 34, a no-op elsewhere) and left by ret, which needs
 // none. x30 is stored unsigned, and in the keeping of our own stack; callers sign theirs as compiled.
 
 // The choice that fiber.h makes.

@@ -52,7 +52,7 @@ struct tri_stack_slab {
 // Guards made by mprotect, in all pools.
 static _Atomic size_t protected_gaps;
 
-// The best guard that has not been refused yet; an int because it only falls.
+// The best guard that has not been refused yet. Falls, and never rises but for tests.
 static _Atomic int best_guard = TRI_STACK_GUARD_MADVISE;
 
 static tri_stack_guard

@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "base/panic.h"
 
+#include <signal.h>
+
 #define TURNS_PER_POLL  64u
 #define TURNS_PER_CLOCK 8u
 #define POLL_NS         200000
@@ -239,10 +241,28 @@ loop(void *arg)
     }
 }
 
+// A worker's thread takes no signal but those that are its own fault: the rest are for the threads
+// that the program made. SIGPIPE among them: a write to a closed socket returns an error instead.
+static void
+block_signals(void)
+{
+    sigset_t blocked;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    sigdelset(&blocked, SIGABRT);
+    sigdelset(&blocked, SIGTRAP);
+    sigdelset(&blocked, SIGPROF);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+}
+
 static void *
 thread_main(void *arg)
 {
     tri_worker *worker = arg;
+    block_signals();
     tri_fiber_adopt_thread(&worker->thread_fiber);
     tri_worker_clock(worker);
     tri_fiber_switch(&worker->thread_fiber, &worker->stack->fiber);

@@ -9,11 +9,10 @@
 // Of the scenario that runs. Any thread.
 extern atomic_int check_failures;
 
-// Say what is wrong, the first twenty times, and go on. Yields the condition.
-#define check(condition, ...)                                                                      \
-    ((condition) ? true : (check_failed(__FILE__, __LINE__, __VA_ARGS__), false))
+// When it is false, say what is wrong, the first twenty times, and go on. Yields the condition.
+#define check(condition, ...) check_at(__FILE__, __LINE__, (condition), __VA_ARGS__)
 
-void check_failed(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool check_at(const char *file, int line, bool condition, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

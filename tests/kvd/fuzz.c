@@ -19,10 +19,10 @@ typedef struct rude {
     char script[SCRIPT_BYTES];
     size_t size;
     size_t sent;
-    size_t piece;     // bytes at a time; 1 is the slowest
-    bool reads;       // or lets the replies pile up
+    size_t piece;      // bytes at a time; 1 is the slowest
+    bool reads;        // or lets the replies pile up
     unsigned patience; // rounds to stay after the last byte
-    unsigned manner;  // of the end
+    unsigned manner;   // of the end
 } rude;
 
 static uint32_t
@@ -180,8 +180,8 @@ round_trip(int fd, uint64_t *random)
     char key[32];
     char head[128];
     int key_size = snprintf(key, sizeof key, "healthy-%u", next_random(random) % 1000);
-    int head_size = snprintf(head, sizeof head, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%zu\r\n", key_size,
-                             key, size);
+    int head_size = snprintf(head, sizeof head, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%zu\r\n",
+                             key_size, key, size);
     bool right = net_send(fd, head, (size_t)head_size) && net_send(fd, value, size) &&
                  net_send_text(fd, "\r\n") && net_expect_text(fd, "+OK\r\n");
     head_size = snprintf(head, sizeof head, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", key_size, key);

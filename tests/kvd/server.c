@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define START_MS     20000
-#define STOP_MS      40000
-#define OPTIONS_MAX  16
-#define RUNTIME_DIR  "XDG_RUNTIME_DIR"
+#define START_MS    20000
+#define STOP_MS     40000
+#define OPTIONS_MAX 16
+#define RUNTIME_DIR "XDG_RUNTIME_DIR"
 
 static void
 pause_ms(long ms)
@@ -40,6 +41,8 @@ read_file(const char *path, char *text, size_t capacity)
 static void
 become(const char *kvd, const char *const *arguments, const char *output, bool both)
 {
+    // A driver that is killed leaves no server behind.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     char *argv[OPTIONS_MAX + 2] = {(char *)kvd};
     for (int i = 0; i < OPTIONS_MAX && arguments[i] != NULL; i++) {
         argv[i + 1] = (char *)arguments[i];
@@ -119,7 +122,8 @@ check_ledger(const server *s)
     }
     const char *balance = strstr(line, " balance=");
     printf("    %.*s\n", (int)strcspn(line, "\n"), line);
-    return check(balance != NULL && atoll(balance + 9) == 0, "the ledger is not balanced: %s", line);
+    return check(balance != NULL && atoll(balance + 9) == 0, "the ledger is not balanced: %s",
+                 line);
 }
 
 // The exit code of a child; 128 and the signal; -1 when it had to be killed.

@@ -216,8 +216,8 @@ typedef struct model {
     tri_rng rng;
     int seed; // printed with every failure: the run can be had again
     model_timer timers[MODEL_TIMERS];
-    int64_t now_ns;
-    uint64_t tick; // where the wheel must be
+    int64_t now_ns; // the latest that the wheel was told
+    uint64_t tick;  // where the wheel must be
     size_t armed, fired;
     int round;
     const char *mistake; // the first one seen in a callback
@@ -305,10 +305,10 @@ earliest(const model *m)
 static void
 model_advance(model *m, int64_t to_ns)
 {
-    m->now_ns = to_ns;
+    m->now_ns = m->now_ns < to_ns ? to_ns : m->now_ns;
     m->round++;
     m->fired = 0;
-    size_t fired = tri_wheel_advance(&m->wheel, m->now_ns, m);
+    size_t fired = tri_wheel_advance(&m->wheel, to_ns, m);
     cr_assert(m->mistake == NULL, "seed %d, round %d: %s", m->seed, m->round, m->mistake);
     cr_assert(eq(sz, fired, m->fired), "seed %d", m->seed);
     uint64_t reached = (uint64_t)(m->now_ns / MS);
@@ -358,7 +358,9 @@ run_model(int seed)
         } else {
             int64_t next = tri_wheel_next_ns(&m.wheel);
             bool can_sleep = what == 9 && next > m.now_ns && next < INT64_MAX;
-            model_advance(&m, can_sleep ? next : m.now_ns + some_span(&m.rng, 48));
+            int64_t back = tri_rng_below(&m.rng, 4) == 0 ? some_span(&m.rng, 40) : 0;
+            int64_t to = m.now_ns - back + some_span(&m.rng, 48);
+            model_advance(&m, can_sleep ? next : to);
         }
         model_check_next(&m);
     }

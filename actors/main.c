@@ -1,0 +1,262 @@
+// main.c: the main thread of a service. It blocks the signals before any thread exists, waits for
+// them and for the end of the root, and sees to it that the end comes.
+#include "troupe/main.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define DEFAULT_SHUTDOWN_MS 30000
+#define KILL_MS             2000 // how long killed actors may take to reach a wait
+
+// What the main thread and the actor `main` share.
+typedef struct house_t {
+    const tr_supervisor_t *root;
+    int ended;       // eventfd: the root has ended
+    tr_err_t reason; // why; written before `ended` is
+} house_t;
+
+// ---- the actor that is the root's parent
+
+typedef struct keeper_t {
+    house_t *house;
+} keeper_t;
+
+static tr_err_t
+keeper_start(tr_self *self, void *state, const void *arg)
+{
+    keeper_t *k = state;
+    memcpy(&k->house, arg, sizeof k->house);
+    tr_ref_t root;
+    return tr_supervisor_spawn(self, k->house->root, &root);
+}
+
+static tr_err_t
+keeper_receive(tr_self *self, void *state, const tr_message *msg)
+{
+    keeper_t *k = state;
+    const tr_child_exit *exit = tr_as(tr_child_exit, msg);
+    if (exit == NULL) {
+        return TR_EUNHANDLED;
+    }
+    uint64_t one = 1;
+    k->house->reason = (tr_err_t)exit->reason;
+    if (write(k->house->ended, &one, sizeof one) != (ssize_t)sizeof one) {
+        return TR_EIO;
+    }
+    tr_exit(self);
+    return TR_OK;
+}
+
+static const tr_behavior_t keeper_behavior = {
+    .name = "main",
+    .state_size = sizeof(keeper_t),
+    .start = keeper_start,
+    .receive = keeper_receive,
+};
+
+// ---- the main thread
+
+static bool
+is_shutdown_signal(int signals)
+{
+    struct signalfd_siginfo info;
+    return read(signals, &info, sizeof info) == (ssize_t)sizeof info;
+}
+
+// Until a signal comes or the root ends by itself.
+static void
+serve(int signals, int ended)
+{
+    struct pollfd both[] = {{.fd = signals, .events = POLLIN}, {.fd = ended, .events = POLLIN}};
+    for (;;) {
+        if (poll(both, 2, -1) < 0) {
+            continue; // EINTR: a debugger, or a signal that is not ours
+        }
+        if (both[1].revents != 0 || (both[0].revents != 0 && is_shutdown_signal(signals))) {
+            return;
+        }
+    }
+}
+
+// Wait for the last actor; a signal meanwhile cuts it short.
+static tr_err_t
+wait_for_end(tr_runtime *rt, int signals, int64_t timeout_ms)
+{
+    struct pollfd signal = {.fd = signals, .events = POLLIN};
+    int64_t left = timeout_ms;
+    while (left > 0) {
+        int64_t part = left < 50 ? left : 50;
+        if (tr_runtime_wait(rt, tr_ms(part)) == TR_OK) {
+            return TR_OK;
+        }
+        if (poll(&signal, 1, 0) > 0 && is_shutdown_signal(signals)) {
+            return TR_ECANCELED;
+        }
+        left -= part;
+    }
+    return TR_ETIMEOUT;
+}
+
+// Stop, then kill, then leave: the exit code says how far it had to go.
+static int
+shut_down(tr_runtime *rt, int signals, int64_t timeout_ms)
+{
+    tr_runtime_stop(rt);
+    tr_err_t err = wait_for_end(rt, signals, timeout_ms);
+    if (err == TR_OK) {
+        return TR_EXIT_OK;
+    }
+    fprintf(stderr, "troupe: %s: killing what is left\n",
+            err == TR_ETIMEOUT ? "the shutdown took too long" : "second signal");
+    tr_runtime_kill(rt);
+    if (wait_for_end(rt, signals, KILL_MS) == TR_OK) {
+        return TR_EXIT_KILLED;
+    }
+    fprintf(stderr, "troupe: a handler does not return; leaving it behind\n");
+    return TR_EXIT_ABANDONED;
+}
+
+static int
+run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house, int signals)
+{
+    tr_ref_t keeper;
+    tr_spawn_opts_t spawn = {
+        .behavior = &keeper_behavior,
+        .arg = &house,
+        .arg_size = sizeof house,
+        .start_timeout_ms = TR_START_INFINITE,
+        .shutdown_ms = TR_SHUTDOWN_INFINITE,
+    };
+    tr_err_t err = tr_runtime_spawn(rt, &spawn, &keeper);
+    if (err != TR_OK) {
+        fprintf(stderr, "troupe: %s did not start: %s\n", house->root->name, tr_strerror(err));
+    } else {
+        serve(signals, house->ended);
+    }
+    int code = shut_down(rt, signals,
+                         opts->shutdown_ms != 0 ? opts->shutdown_ms : DEFAULT_SHUTDOWN_MS);
+    if (code == TR_EXIT_OK && (err != TR_OK || house->reason != TR_OK)) {
+        code = TR_EXIT_FAILED;
+    }
+    if (opts->stopped != NULL && code != TR_EXIT_ABANDONED) {
+        tr_stats_t stats;
+        tr_runtime_stats(rt, &stats);
+        opts->stopped(&stats, opts->stopped_arg);
+    }
+    return code;
+}
+
+static int
+start_and_run(const tr_main_opts_t *opts, house_t *house, int signals)
+{
+    tr_runtime *rt;
+    tr_runtime_opts_t runtime = opts->runtime;
+    runtime.inspect = TR_INSPECT_ON;
+    tr_err_t err = tr_runtime_create(&runtime, &rt);
+    if (err != TR_OK) {
+        fprintf(stderr, "troupe: cannot start the runtime: %s\n", tr_strerror(err));
+        return TR_EXIT_FAILED;
+    }
+    int code = run(rt, opts, house, signals);
+    if (code == TR_EXIT_ABANDONED) {
+        fflush(NULL);
+        _exit(code); // its thread still runs: nothing may be freed under it
+    }
+    tr_runtime_destroy(rt);
+    return code;
+}
+
+int
+tr_main_run(const tr_main_opts_t *opts, const tr_supervisor_t *root)
+{
+    static const tr_main_opts_t defaults;
+    opts = opts != NULL ? opts : &defaults;
+    house_t house = {.root = root, .ended = eventfd(0, EFD_CLOEXEC)};
+    sigset_t ours;
+    sigset_t before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    int signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+    int code = TR_EXIT_FAILED;
+    if (house.ended < 0 || signals < 0) {
+        fprintf(stderr, "troupe: cannot watch for signals: %s\n", strerror(errno));
+    } else {
+        code = start_and_run(opts, &house, signals);
+    }
+    if (signals >= 0) {
+        close(signals);
+    }
+    if (house.ended >= 0) {
+        close(house.ended);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+// ---- arguments
+
+static void
+print_usage(FILE *to, const char *program)
+{
+    fprintf(to,
+            "usage: %s [--workers N] [--shutdown-ms N] [--help]\n"
+            "  --workers N      worker threads, 1 to 256; default: one per core\n"
+            "  --shutdown-ms N  how long an orderly shutdown may take; default: %d\n",
+            program, DEFAULT_SHUTDOWN_MS);
+}
+
+static bool
+read_number(const char *text, long long max, long long *out)
+{
+    char *end;
+    errno = 0;
+    long long number = text != NULL ? strtoll(text, &end, 10) : 0;
+    if (text == NULL || *text == '\0' || *end != '\0' || errno != 0 || number < 1 ||
+        number > max) {
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+int
+tr_main(int argc, char **argv, const tr_supervisor_t *root)
+{
+    tr_main_opts_t opts = {.shutdown_ms = 0};
+    const char *program = argc > 0 ? argv[0] : "service";
+    for (int i = 1; i < argc; i++) {
+        long long number = 0;
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        bool is_workers = strcmp(argv[i], "--workers") == 0;
+        if (strcmp(argv[i], "--help") == 0) {
+            print_usage(stdout, program);
+            return TR_EXIT_OK;
+        }
+        if (!is_workers && strcmp(argv[i], "--shutdown-ms") != 0) {
+            fprintf(stderr, "%s: unknown argument '%s'\n", program, argv[i]);
+            print_usage(stderr, program);
+            return TR_EXIT_USAGE;
+        }
+        if (!read_number(value, is_workers ? 256 : INT64_MAX / 1000000, &number)) {
+            fprintf(stderr, "%s: %s needs a number in its range, not '%s'\n", program, argv[i],
+                    value != NULL ? value : "");
+            return TR_EXIT_USAGE;
+        }
+        if (is_workers) {
+            opts.runtime.workers = (uint32_t)number;
+        } else {
+            opts.shutdown_ms = number;
+        }
+        i++;
+    }
+    return tr_main_run(&opts, root);
+}
