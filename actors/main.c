@@ -1,28 +1,37 @@
-// main.c: the main thread of a service. It blocks the signals before any thread exists, waits for
-// them and for the end of the root, and sees to it that the end comes.
+// main.c: the main thread of a service. It waits at a pipe for signals and for the end of the root,
+// and sees to it that the end comes.
 #include "troupe/main.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define DEFAULT_SHUTDOWN_MS 30000
 #define KILL_MS             2000 // how long killed actors may take to reach a wait
 
+// What comes through the pipe.
+#define NEWS_SIGNAL 's'
+#define NEWS_ENDED  'e'
+
 // What the main thread and the actor `main` share.
 typedef struct house_t {
     const tr_supervisor_t *root;
-    int ended;       // eventfd: the root has ended
-    tr_err_t reason; // why; written before `ended` is
+    int news[2];     // the pipe
+    tr_err_t reason; // why the root has ended; written before NEWS_ENDED is
 } house_t;
 
 // ---- the actor that is the root's parent
+
+static bool
+tell(int pipe, char news)
+{
+    return write(pipe, &news, 1) == 1;
+}
 
 typedef struct keeper_t {
     house_t *house;
@@ -45,13 +54,9 @@ keeper_receive(tr_self *self, void *state, const tr_message *msg)
     if (exit == NULL) {
         return TR_EUNHANDLED;
     }
-    uint64_t one = 1;
     k->house->reason = (tr_err_t)exit->reason;
-    if (write(k->house->ended, &one, sizeof one) != (ssize_t)sizeof one) {
-        return TR_EIO;
-    }
     tr_exit(self);
-    return TR_OK;
+    return tell(k->house->news[1], NEWS_ENDED) ? TR_OK : TR_EIO;
 }
 
 static const tr_behavior_t keeper_behavior = {
@@ -63,60 +68,61 @@ static const tr_behavior_t keeper_behavior = {
 
 // ---- the main thread
 
-static bool
-is_shutdown_signal(int signals)
+// The write end of the pipe, for the signal handler; -1 while no service runs.
+static volatile sig_atomic_t signal_pipe = -1;
+
+// Workers block these signals, so this runs on threads of the program's own.
+static void
+on_signal(int number)
 {
-    struct signalfd_siginfo info;
-    return read(signals, &info, sizeof info) == (ssize_t)sizeof info;
+    (void)number;
+    int before = errno;
+    if (signal_pipe >= 0) {
+        (void)tell(signal_pipe, NEWS_SIGNAL); // full: then it has been told often enough
+    }
+    errno = before;
 }
 
-// Until a signal comes or the root ends by itself.
-static void
-serve(int signals, int ended)
+// The next news, within a time; 0 for none. -1 ms: without end.
+static char
+next_news(const house_t *house, int timeout_ms)
 {
-    struct pollfd both[] = {{.fd = signals, .events = POLLIN}, {.fd = ended, .events = POLLIN}};
-    for (;;) {
-        if (poll(both, 2, -1) < 0) {
-            continue; // EINTR: a debugger, or a signal that is not ours
-        }
-        if (both[1].revents != 0 || (both[0].revents != 0 && is_shutdown_signal(signals))) {
-            return;
-        }
+    struct pollfd pipe = {.fd = house->news[0], .events = POLLIN};
+    char news;
+    if (poll(&pipe, 1, timeout_ms) <= 0) {
+        return 0; // EINTR included: the handler's byte is read next time
     }
+    return read(house->news[0], &news, 1) == 1 ? news : 0;
 }
 
 // Wait for the last actor; a signal meanwhile cuts it short.
 static tr_err_t
-wait_for_end(tr_runtime *rt, int signals, int64_t timeout_ms)
+wait_for_end(tr_runtime *rt, const house_t *house, int64_t timeout_ms)
 {
-    struct pollfd signal = {.fd = signals, .events = POLLIN};
-    int64_t left = timeout_ms;
-    while (left > 0) {
-        int64_t part = left < 50 ? left : 50;
-        if (tr_runtime_wait(rt, tr_ms(part)) == TR_OK) {
+    for (int64_t left = timeout_ms; left > 0; left -= 50) {
+        if (tr_runtime_wait(rt, tr_ms(left < 50 ? left : 50)) == TR_OK) {
             return TR_OK;
         }
-        if (poll(&signal, 1, 0) > 0 && is_shutdown_signal(signals)) {
+        if (next_news(house, 0) == NEWS_SIGNAL) {
             return TR_ECANCELED;
         }
-        left -= part;
     }
     return TR_ETIMEOUT;
 }
 
 // Stop, then kill, then leave: the exit code says how far it had to go.
 static int
-shut_down(tr_runtime *rt, int signals, int64_t timeout_ms)
+shut_down(tr_runtime *rt, const house_t *house, int64_t timeout_ms)
 {
     tr_runtime_stop(rt);
-    tr_err_t err = wait_for_end(rt, signals, timeout_ms);
+    tr_err_t err = wait_for_end(rt, house, timeout_ms);
     if (err == TR_OK) {
         return TR_EXIT_OK;
     }
     fprintf(stderr, "troupe: %s: killing what is left\n",
             err == TR_ETIMEOUT ? "the shutdown took too long" : "second signal");
     tr_runtime_kill(rt);
-    if (wait_for_end(rt, signals, KILL_MS) == TR_OK) {
+    if (wait_for_end(rt, house, KILL_MS) == TR_OK) {
         return TR_EXIT_KILLED;
     }
     fprintf(stderr, "troupe: a handler does not return; leaving it behind\n");
@@ -124,7 +130,7 @@ shut_down(tr_runtime *rt, int signals, int64_t timeout_ms)
 }
 
 static int
-run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house, int signals)
+run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house)
 {
     tr_ref_t keeper;
     tr_spawn_opts_t spawn = {
@@ -138,10 +144,11 @@ run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house, int signals)
     if (err != TR_OK) {
         fprintf(stderr, "troupe: %s did not start: %s\n", house->root->name, tr_strerror(err));
     } else {
-        serve(signals, house->ended);
+        while (next_news(house, -1) == 0) {
+        }
     }
-    int code = shut_down(rt, signals,
-                         opts->shutdown_ms != 0 ? opts->shutdown_ms : DEFAULT_SHUTDOWN_MS);
+    int code =
+        shut_down(rt, house, opts->shutdown_ms != 0 ? opts->shutdown_ms : DEFAULT_SHUTDOWN_MS);
     if (code == TR_EXIT_OK && (err != TR_OK || house->reason != TR_OK)) {
         code = TR_EXIT_FAILED;
     }
@@ -154,7 +161,7 @@ run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house, int signals)
 }
 
 static int
-start_and_run(const tr_main_opts_t *opts, house_t *house, int signals)
+start_and_run(const tr_main_opts_t *opts, house_t *house)
 {
     tr_runtime *rt;
     tr_runtime_opts_t runtime = opts->runtime;
@@ -164,7 +171,7 @@ start_and_run(const tr_main_opts_t *opts, house_t *house, int signals)
         fprintf(stderr, "troupe: cannot start the runtime: %s\n", tr_strerror(err));
         return TR_EXIT_FAILED;
     }
-    int code = run(rt, opts, house, signals);
+    int code = run(rt, opts, house);
     if (code == TR_EXIT_ABANDONED) {
         fflush(NULL);
         _exit(code); // its thread still runs: nothing may be freed under it
@@ -173,32 +180,35 @@ start_and_run(const tr_main_opts_t *opts, house_t *house, int signals)
     return code;
 }
 
+// Take SIGINT and SIGTERM, or give them back to who had them before.
+static void
+handle_signals(struct sigaction before[2], bool ours)
+{
+    static const int numbers[2] = {SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < 2; i++) {
+        sigaction(numbers[i], ours ? &action : &before[i], ours ? &before[i] : NULL);
+    }
+}
+
 int
 tr_main_run(const tr_main_opts_t *opts, const tr_supervisor_t *root)
 {
     static const tr_main_opts_t defaults;
-    opts = opts != NULL ? opts : &defaults;
-    house_t house = {.root = root, .ended = eventfd(0, EFD_CLOEXEC)};
-    sigset_t ours;
-    sigset_t before;
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);
-    int signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-    int code = TR_EXIT_FAILED;
-    if (house.ended < 0 || signals < 0) {
-        fprintf(stderr, "troupe: cannot watch for signals: %s\n", strerror(errno));
-    } else {
-        code = start_and_run(opts, &house, signals);
+    house_t house = {.root = root};
+    if (pipe2(house.news, O_CLOEXEC | O_NONBLOCK) != 0) {
+        fprintf(stderr, "troupe: cannot make a pipe: %s\n", strerror(errno));
+        return TR_EXIT_FAILED;
     }
-    if (signals >= 0) {
-        close(signals);
-    }
-    if (house.ended >= 0) {
-        close(house.ended);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    struct sigaction before[2];
+    signal_pipe = house.news[1];
+    handle_signals(before, true);
+    int code = start_and_run(opts != NULL ? opts : &defaults, &house);
+    handle_signals(before, false);
+    signal_pipe = -1;
+    close(house.news[0]);
+    close(house.news[1]);
     return code;
 }
 

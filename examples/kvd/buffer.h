@@ -26,7 +26,7 @@ buffer_size(const buffer *b)
 static inline char *
 buffer_bytes(const buffer *b)
 {
-    return b->data + b->begin;
+    return b->begin == 0 ? b->data : b->data + b->begin;
 }
 
 // Room for `size` bytes behind the end: the memory to fill, or NULL. Then say buffer_added.

@@ -449,7 +449,7 @@ command_plan(plan *p, const resp_request_t *request)
     } else {
         c->plan(p, request, c);
     }
-    if (p->command_count == commands_before) {
+    if (p->command_count == commands_before && buffer_size(&p->text) > text_before) {
         plan_text(p, text_before);
     }
 }

@@ -33,7 +33,7 @@ typedef struct tri_watch {
 static bool
 is_second(tri_watch *watch)
 {
-    // pairs(watch.crossed) acq_rel: the second frees what the first was done with.
+    // acq_rel with itself, the other end's exchange: the second frees what the first was done with.
     return atomic_exchange_explicit(&watch->crossed, true, memory_order_acq_rel);
 }
 

@@ -62,23 +62,23 @@ tri_report_unhandled(tr_runtime *rt, const tr_behavior_t *behavior, const tr_typ
 // ---- the root actor: parent of what threads outside spawn
 
 // From tr_runtime_spawn, whose thread waits for the answer: the options are on its stack.
-#define TRI_SPAWN_REQUEST(F, T) F(T, u64, opts)
-TR_MESSAGE(tri_spawn_request, TRI_SPAWN_REQUEST);
-#define TRI_SPAWNED(F, T) F(T, ref, actor)
-TR_MESSAGE(tri_spawned, TRI_SPAWNED);
+#define TR_ROOT_SPAWN(F, T) F(T, u64, opts)
+TR_MESSAGE(tr_root_spawn, TR_ROOT_SPAWN);
+#define TR_ROOT_SPAWNED(F, T) F(T, ref, actor)
+TR_MESSAGE(tr_root_spawned, TR_ROOT_SPAWNED);
 
 static tr_err_t
 root_receive(tr_self *self, void *state, const tr_message *msg)
 {
     (void)state;
-    const tri_spawn_request *request = tr_as(tri_spawn_request, msg);
+    const tr_root_spawn *request = tr_as(tr_root_spawn, msg);
     if (request != NULL) {
         tr_ref_t actor;
         tr_err_t err = tr_spawn(self, (const tr_spawn_opts_t *)(uintptr_t)request->opts, &actor);
         if (err != TR_OK) {
             return tr_reply_error(self, err);
         }
-        return tr_reply(self, TR_MSG(tri_spawned, .actor = actor));
+        return tr_reply(self, TR_MSG(tr_root_spawned, .actor = actor));
     }
     // The end of a child was logged; threads outside watch what they care about.
     return tr_as(tr_child_exit, msg) != NULL ? TR_OK : TR_EUNHANDLED;
@@ -107,10 +107,10 @@ tr_runtime_spawn(tr_runtime *rt, const tr_spawn_opts_t *opts, tr_ref_t *out)
     if (err != TR_OK) {
         return err;
     }
-    const tri_spawned *spawned;
+    const tr_root_spawned *spawned;
     err = tr_runtime_call(rt, tri_actor_ref(rt->root),
-                          TR_MSG(tri_spawn_request, .opts = (uintptr_t)opts),
-                          TR_REPLY(tri_spawned, &spawned), TR_FOREVER);
+                          TR_MSG(tr_root_spawn, .opts = (uintptr_t)opts),
+                          TR_REPLY(tr_root_spawned, &spawned), TR_FOREVER);
     if (err == TR_EDEAD) {
         return TR_ESTOPPING;
     }
