@@ -230,8 +230,7 @@ read_number(const char *text, long long max, long long *out)
     char *end;
     errno = 0;
     long long number = text != NULL ? strtoll(text, &end, 10) : 0;
-    if (text == NULL || *text == '\0' || *end != '\0' || errno != 0 || number < 1 ||
-        number > max) {
+    if (text == NULL || *text == '\0' || *end != '\0' || errno != 0 || number < 1 || number > max) {
         return false;
     }
     *out = number;

@@ -1,5 +1,5 @@
-// supervisor.c: policy over what the runtime offers: children that are held after their end, restart
-// in place, and an end that stops children in reverse order.
+// supervisor.c: policy over what the runtime offers: children that are held after their end,
+// restart in place, and an end that stops children in reverse order.
 #include "troupe/supervisor.h"
 
 #include <string.h>

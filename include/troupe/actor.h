@@ -63,7 +63,7 @@ typedef struct tr_behavior {
     tr_start_fn start;     // may be NULL
     tr_receive_fn receive; // required
     tr_stop_fn stop;       // may be NULL
-    size_t stack_bytes;    // stack of a handler that waits; 0 for the runtime's default of 256 KiB
+    size_t stack_bytes;    // stack of its handlers, at least the runtime's and at most 128 times that; 0: it
 } tr_behavior_t;
 
 /** What a send does when the mailbox is at its bound. */

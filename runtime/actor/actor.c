@@ -87,3 +87,44 @@ tr_now_ns(const tr_self *self)
 {
     return tri_worker_clock(tri_actor_worker(self));
 }
+
+// ---- for the fault handler, which may not format
+
+static size_t
+append(char *out, size_t at, size_t capacity, const char *text)
+{
+    while (*text != '\0' && at < capacity) {
+        out[at++] = *text++;
+    }
+    return at;
+}
+
+static const char *
+handler_name(tri_handler_t handler)
+{
+    switch (handler) {
+    case TRI_HANDLER_START:
+        return "start";
+    case TRI_HANDLER_RECEIVE:
+        return "receive";
+    case TRI_HANDLER_STOP:
+        return "stop";
+    case TRI_HANDLER_NONE:
+        break;
+    }
+    return "no handler";
+}
+
+size_t
+tri_actor_describe(const tri_task *task, char *out, size_t capacity)
+{
+    const tri_actor *actor = TRI_CONTAINER_CONST(task, tri_actor, task);
+    size_t at = append(out, 0, capacity, tri_actor_name(actor));
+    at = append(out, at, capacity, " in ");
+    at = append(out, at, capacity, handler_name(tri_actor_handler(actor)));
+    if (actor->in_hand != NULL) {
+        at = append(out, at, capacity, " of message ");
+        at = append(out, at, capacity, actor->in_hand->parcel.type->name);
+    }
+    return append(out, at, capacity, "; tr_behavior_t.stack_bytes can be raised");
+}

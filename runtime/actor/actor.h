@@ -69,6 +69,7 @@ typedef struct tri_resource {
 typedef struct tri_cold {
     // Given at spawn, constant for all lives.
     tr_spawn_opts_t opts; // `name` and `arg` point into this block
+    tr_ref_t ref;         // its address, also after it has ended
     // This life.
     tri_list children;  // of all ages, by cold.sibling
     tri_list memory;    // tr_alloc
@@ -87,6 +88,7 @@ typedef struct tri_cold {
     uint32_t queued;          // messages left in the mailbox
     int64_t alive_ns;
     bool is_silent; // the parent's handler need not hear: it gave the order, or has the error
+    uint8_t told_children;   // TRI_ORDER_STOP or _KILL, once all were told to end together
     tri_parcel held_parcel;  // tells the parent: held
     tri_parcel ended_parcel; // tells the parent: ended for good
     // Parent: written by the parent's owner, or handed over by an order.
@@ -145,6 +147,7 @@ struct tr_self {
     bool is_killed;
     bool is_aborted;    // the handler's stack was abandoned; `verdict` says why
     bool is_started;    // this life's start has succeeded
+    bool wants_stack;   // its behavior asks for a stack of its own size
     tri_list free_link; // in the table's free list; under its lock
 };
 
@@ -194,6 +197,9 @@ void tri_actor_order(tri_worker *here, tri_actor *child, uint32_t order);
 
 // A turn: the tri_task_fn of every actor.
 void tri_actor_turn(tri_worker *worker, tri_task *task);
+
+// The tri_describe_fn of every actor.
+size_t tri_actor_describe(const tri_task *task, char *out, size_t capacity);
 
 // Take what is in the inbox and in the orders, and sort it.
 void tri_actor_intake(tri_actor *actor);

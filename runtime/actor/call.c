@@ -224,9 +224,8 @@ post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     if (err != TR_OK) {
         return err;
     }
-    err = tri_send_admit(self, target, to, tri_message_charge(msg->size), deadline_ns);
+    err = tri_send_admit(self, target, to, msg, deadline_ns);
     if (err != TR_OK) {
-        tri_destroy_message(self->rt, here, msg);
         return err;
     }
     tri_request_open(self, request);

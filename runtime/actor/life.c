@@ -37,6 +37,9 @@ tri_spawn_opts_check(tr_runtime *rt, const tr_spawn_opts_t *opts)
         wrong = "the behavior has no name";
     } else if (opts->behavior->receive == NULL) {
         wrong = "the behavior has no receive handler";
+    } else if (opts->behavior->stack_bytes >
+               rt->sched.workers[0].stacks[TRI_STACK_CLASSES - 1].stack_bytes) {
+        wrong = "the behavior's stack_bytes is over 128 times the runtime's";
     } else if (opts->arg == NULL && opts->arg_size != 0) {
         wrong = "arg_size without arg";
     } else if (opts->mailbox_count > TRI_BOUND_COUNT_MAX) {
@@ -111,6 +114,7 @@ static void
 init_cold(tri_cold *cold, tri_actor *actor)
 {
     cold->self = actor;
+    cold->ref = tri_actor_ref(actor);
     tri_list_init(&cold->children);
     tri_list_init(&cold->memory);
     tri_list_init(&cold->resources);
@@ -129,6 +133,7 @@ init_life(tri_actor *actor)
 {
     actor->reason = TR_OK;
     actor->ending = TRI_ENDING_CHILDREN;
+    actor->cold->told_children = 0;
     actor->owes_answer = false;
     actor->is_stopping = false;
     actor->wants_exit = false;
@@ -159,7 +164,12 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
     actor->cold = cold;
     actor->state = state;
     TRI_SHOW(&actor->behavior, opts->behavior);
-    TRI_SHOW(&actor->name, cold->opts.name);
+    actor->wants_stack = opts->behavior->stack_bytes != 0;
+    if (cold->opts.name != NULL) {
+        pthread_mutex_lock(&rt->lock); // an observer that finds the name finds it written
+        TRI_SHOW(&actor->name, cold->opts.name);
+        pthread_mutex_unlock(&rt->lock);
+    }
     TRI_SHOW(&actor->parent, parent != NULL ? tri_actor_ref(parent).raw : 0);
     TRI_SHOW(&actor->bound_count, opts->mailbox_count != 0 ? opts->mailbox_count : DEFAULT_COUNT);
     TRI_SHOW(&actor->bound_bytes, opts->mailbox_bytes != 0 ? opts->mailbox_bytes : DEFAULT_BYTES);
@@ -191,8 +201,9 @@ static tr_err_t
 await_start(tri_actor *self, tri_actor *child, tri_request *request)
 {
     int64_t timeout_ms = child->cold->opts.start_timeout_ms;
-    tr_duration_t timeout = timeout_ms == TR_START_INFINITE ? TR_FOREVER
-                            : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
+    tr_duration_t timeout = timeout_ms == TR_START_INFINITE
+                                ? TR_FOREVER
+                                : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
     int64_t deadline = tri_wait_deadline(self, timeout);
     tr_err_t err = tri_request_wait(self, request, "start", deadline);
     if (err != TR_OK) {
@@ -428,6 +439,11 @@ stop_children(tri_actor *actor)
 {
     tri_list *children = &actor->cold->children;
     bool together = actor->is_killed || actor->cold->opts.stop_order == TR_STOP_TOGETHER;
+    uint8_t how = actor->is_killed ? TRI_ORDER_KILL : TRI_ORDER_STOP;
+    if (together && actor->cold->told_children >= how) {
+        return; // each end of a child leads here
+    }
+    actor->cold->told_children = together ? how : 0;
     for (tri_list *link = children->prev; link != children; link = link->prev) {
         tri_cold *child = TRI_CONTAINER(link, tri_cold, sibling);
         if (actor->is_killed || !child->is_told_to_stop) {
@@ -530,6 +546,9 @@ tri_life_end_step(tri_actor *actor)
     case TRI_ENDING_STOP:
     case TRI_ENDING_RELEASE:
         break;
+    }
+    if (actor->is_killed && actor->reason == TR_OK) {
+        actor->reason = TR_EKILLED; // it was on its way out, and not fast enough
     }
     tri_resources_release(actor);
     report_end(actor);

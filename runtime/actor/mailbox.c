@@ -35,14 +35,21 @@ tri_mailbox_admit(tri_actor *target, uint64_t charge)
     return take_room(target, charge, TRI_LOAD_CROWDED);
 }
 
-void
-tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
+// Give the room of one message back, without a look at who waits for it. What it was before.
+static uint64_t
+give_room(tri_actor *actor, uint64_t charge)
 {
     uint64_t old = atomic_fetch_sub_explicit(&actor->load, one + charge, memory_order_relaxed);
     TRI_ASSERT(tri_load_count(old) > 0 && tri_load_bytes(old) >= charge,
                "slot %u, %u messages, %llu bytes, charge %llu", actor->slot, tri_load_count(old),
                (unsigned long long)tri_load_bytes(old), (unsigned long long)charge);
-    if (TRI_UNLIKELY((old & TRI_LOAD_CROWDED) != 0)) {
+    return old;
+}
+
+void
+tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
+{
+    if (TRI_UNLIKELY((give_room(actor, charge) & TRI_LOAD_CROWDED) != 0)) {
         tri_mailbox_grant(actor);
     }
 }
@@ -97,7 +104,7 @@ send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
     uint64_t charge = room_of(msg)->charge;
     tri_destroy_message(actor->rt, here, msg);
     if (error == TR_OK) {
-        tri_mailbox_discharge(actor, charge);
+        give_room(actor, charge); // for the next in line: granting goes on
     }
 }
 

@@ -15,6 +15,7 @@ struct tri_port {
     pthread_mutex_t lock;
     pthread_cond_t woken;
     bool is_signalled; // under lock
+    bool is_held;      // under lock: a thread talks through it
 };
 
 static tri_port *
@@ -24,7 +25,9 @@ create(tr_runtime *rt)
     if (port == NULL) {
         return NULL;
     }
-    port->slot = tri_table_take(&rt->table, rt);
+    // Mail to an ended actor goes to its slot and wants the actor's kind of care; a port gives
+    // none.
+    port->slot = tri_table_take_fresh(&rt->table, rt);
     if (port->slot == NULL) {
         tri_free(port);
         return NULL;
@@ -51,7 +54,13 @@ tri_port_take(tr_runtime *rt)
         rt->ports = port->next;
     }
     pthread_mutex_unlock(&rt->lock);
-    return port != NULL ? port : create(rt);
+    port = port != NULL ? port : create(rt);
+    if (port != NULL) {
+        pthread_mutex_lock(&port->lock);
+        port->is_held = true;
+        pthread_mutex_unlock(&port->lock);
+    }
+    return port;
 }
 
 tr_ref_t
@@ -66,18 +75,8 @@ tri_port_request(tri_port *port)
     return ++port->slot->next_request;
 }
 
-void
-tri_port_signal(tri_actor *slot)
-{
-    tri_port *port = slot->state;
-    pthread_mutex_lock(&port->lock);
-    port->is_signalled = true;
-    pthread_cond_signal(&port->woken);
-    pthread_mutex_unlock(&port->lock);
-}
-
-// Take what is there; the answer to `request` is returned, the rest has come too late. A port is
-// its inbox's owner while the thread holds it.
+// Take what is there; the answer to `request` is returned, the rest has come too late. The owner of
+// a port's inbox is the thread that holds it; of an idle one, whoever has its lock.
 static tr_message *
 sort_mail(tr_runtime *rt, tri_port *port, uint32_t request)
 {
@@ -104,17 +103,47 @@ sort_mail(tr_runtime *rt, tri_port *port, uint32_t request)
     return wanted;
 }
 
+// Requests count from 1: all that is there is late. Under the port's lock.
+static void
+sort_late_mail(tr_runtime *rt, tri_port *port)
+{
+    do {
+        (void)sort_mail(rt, port, 0);
+    } while (!tri_inbox_sleep(&port->slot->inbox, false));
+}
+
+// Nobody waits at an idle port, so whoever brings mail there sorts it: what is late is accounted
+// for when it comes, and not when the port is used next.
+void
+tri_port_signal(tri_actor *slot)
+{
+    tri_port *port = slot->state;
+    pthread_mutex_lock(&port->lock);
+    if (port->is_held) {
+        port->is_signalled = true;
+        pthread_cond_signal(&port->woken);
+    } else {
+        sort_late_mail(slot->rt, port);
+    }
+    pthread_mutex_unlock(&port->lock);
+}
+
 void
 tri_port_give(tr_runtime *rt, tri_port *port)
 {
-    (void)sort_mail(rt, port, 0); // requests count from 1: all of it is late
+    pthread_mutex_lock(&port->lock);
+    port->is_held = false;
+    port->is_signalled = false;
+    sort_late_mail(rt, port);
+    pthread_mutex_unlock(&port->lock);
     pthread_mutex_lock(&rt->lock);
     port->next = rt->ports;
     rt->ports = port;
     pthread_mutex_unlock(&rt->lock);
 }
 
-// Sleep until woken or the deadline. The inbox may stay asleep: the next take wakes it.
+// Sleep until woken or the deadline. The inbox may stay asleep: the next take wakes it. A signal
+// may be left over from mail that was taken already.
 static bool
 wait_for_signal(tri_port *port, int64_t deadline_ns)
 {

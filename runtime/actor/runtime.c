@@ -108,9 +108,9 @@ tr_runtime_spawn(tr_runtime *rt, const tr_spawn_opts_t *opts, tr_ref_t *out)
         return err;
     }
     const tr_root_spawned *spawned;
-    err = tr_runtime_call(rt, tri_actor_ref(rt->root),
-                          TR_MSG(tr_root_spawn, .opts = (uintptr_t)opts),
-                          TR_REPLY(tr_root_spawned, &spawned), TR_FOREVER);
+    err =
+        tr_runtime_call(rt, tri_actor_ref(rt->root), TR_MSG(tr_root_spawn, .opts = (uintptr_t)opts),
+                        TR_REPLY(tr_root_spawned, &spawned), TR_FOREVER);
     if (err == TR_EDEAD) {
         return TR_ESTOPPING;
     }
@@ -155,7 +155,7 @@ init(tr_runtime *rt, const tr_runtime_opts_t *opts)
         return TR_ENOMEM;
     }
     tr_err_t err = tri_sched_init(&rt->sched, opts->workers != 0 ? opts->workers : count_cores(),
-                                  opts->stack_bytes, tri_actor_turn, rt);
+                                  opts->stack_bytes, tri_actor_turn, tri_actor_describe, rt);
     if (err != TR_OK) {
         return err;
     }
@@ -244,16 +244,21 @@ tr_runtime_wait(tr_runtime *rt, tr_duration_t timeout)
 }
 
 // What was still on its way when the workers ended reaches slots whose owner sleeps. Take it as
-// they would have.
+// they would have. Taking it may send more, a room given back or the end of a watch: look again.
 static void
 settle_mail(tr_runtime *rt)
 {
     uint32_t slots = tri_table_slots(&rt->table);
-    for (uint32_t slot = 1; slot < slots; slot++) {
-        tri_actor *actor = tri_table_at(&rt->table, slot);
-        if (actor != NULL && tri_actor_phase(actor) == TRI_PHASE_DEAD &&
-            tri_inbox_has_mail(&actor->inbox)) {
-            tri_actor_intake(actor);
+    bool has_settled = false;
+    while (!has_settled) {
+        has_settled = true;
+        for (uint32_t slot = 1; slot < slots; slot++) {
+            tri_actor *actor = tri_table_at(&rt->table, slot);
+            if (actor != NULL && tri_actor_phase(actor) == TRI_PHASE_DEAD &&
+                tri_inbox_has_mail(&actor->inbox)) {
+                has_settled = false;
+                tri_actor_intake(actor);
+            }
         }
     }
 }

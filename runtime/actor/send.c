@@ -49,38 +49,62 @@ tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t 
     return ask;
 }
 
+// A wait for room, and the message that it is for: the stack that knows of it may be given up.
+struct room_wait {
+    tri_request request;
+    tr_message *msg;
+};
+
+static void
+forsake_room(tri_wait *wait, tri_actor *actor)
+{
+    struct room_wait *room = TRI_CONTAINER(wait, struct room_wait, request.wait);
+    tri_request_cancel(actor, &room->request);
+    tri_destroy_message(actor->rt, tri_actor_worker(actor), room->msg);
+}
+
 static tr_err_t
-await_room(tri_actor *self, tri_actor *target, tr_ref_t to, uint64_t charge, int64_t deadline_ns)
+await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
 {
     tri_worker *here = tri_actor_worker(self);
-    tri_request request;
-    tri_request_open(self, &request);
-    tr_message *ask = tri_send_ask_room(here, tri_actor_ref(self), request.id, to, charge);
+    struct room_wait room = {.msg = msg};
+    tri_request_open(self, &room.request);
+    room.request.wait.forsake = forsake_room;
+    tr_message *ask = tri_send_ask_room(here, tri_actor_ref(self), room.request.id, to,
+                                        tri_message_charge(msg->size));
     if (ask == NULL) {
-        tri_request_cancel(self, &request);
+        forsake_room(&room.request.wait, self);
         return TR_ENOMEM;
     }
     tri_actor_post(here, target, &ask->parcel, true);
-    tr_err_t err = tri_request_wait(self, &request, "room", deadline_ns);
-    if (err == TR_OK) {
-        err = ((const tri_room *)(const void *)request.answer->value)->error;
-        tri_destroy_message(self->rt, here, request.answer);
+    tr_err_t err = tri_request_wait(self, &room.request, "room", deadline_ns);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = ((const tri_room *)(const void *)room.request.answer->value)->error;
+    tri_destroy_message(self->rt, here, room.request.answer);
+    if (err != TR_OK) {
+        tri_destroy_message(self->rt, here, msg);
     }
     return err;
 }
 
 tr_err_t
-tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, uint64_t charge,
+tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg,
                int64_t deadline_ns)
 {
-    tr_err_t err = tri_mailbox_admit(target, charge);
-    if (TRI_LIKELY(err != TR_EFULL) || TRI_PEEK(&target->policy) != TR_SUSPEND) {
-        return err;
+    tr_err_t err = tri_mailbox_admit(target, tri_message_charge(msg->size));
+    if (TRI_LIKELY(err == TR_OK)) {
+        return TR_OK;
     }
-    if (target == self) {
-        return TR_EDEADLK;
+    if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
+        if (target != self) {
+            return await_room(self, target, to, msg, deadline_ns);
+        }
+        err = TR_EDEADLK;
     }
-    return await_room(self, target, to, charge, deadline_ns);
+    tri_destroy_message(self->rt, tri_actor_worker(self), msg);
+    return err;
 }
 
 static tr_err_t
@@ -96,14 +120,16 @@ send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool 
     if (err != TR_OK) {
         return err;
     }
-    uint64_t charge = tri_message_charge(msg->size);
-    err = tri_mailbox_admit(target, charge);
-    if (TRI_UNLIKELY(err == TR_EFULL && may_wait)) {
-        err = tri_send_admit(self, target, to, charge, tri_wait_deadline(self, TR_FOREVER));
-    }
+    err = tri_mailbox_admit(target, tri_message_charge(msg->size));
     if (TRI_UNLIKELY(err != TR_OK)) {
-        tri_destroy_message(self->rt, here, msg);
-        return err;
+        if (err != TR_EFULL || !may_wait) {
+            tri_destroy_message(self->rt, here, msg);
+            return err;
+        }
+        err = tri_send_admit(self, target, to, msg, tri_wait_deadline(self, TR_FOREVER));
+        if (err != TR_OK) {
+            return err;
+        }
     }
     msg->sender = tri_actor_ref(self);
     tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);

@@ -16,8 +16,9 @@ void tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_re
 tr_message *tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t to,
                               uint64_t charge);
 
-// Take room in the target's mailbox, waiting for it where the policy says so. Actors only.
-tr_err_t tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, uint64_t charge,
+// Take room for `msg` in the target's mailbox, waiting for it where the policy says so. On an error
+// the message is destroyed, also when self is killed while it waits. Actors only.
+tr_err_t tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg,
                         int64_t deadline_ns);
 
 #endif

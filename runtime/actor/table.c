@@ -94,11 +94,11 @@ reuse_slot(tri_table *table)
     return NULL;
 }
 
-tri_actor *
-tri_table_take(tri_table *table, tr_runtime *rt)
+static tri_actor *
+take(tri_table *table, tr_runtime *rt, bool fresh)
 {
     pthread_mutex_lock(&table->lock);
-    tri_actor *actor = reuse_slot(table);
+    tri_actor *actor = fresh ? NULL : reuse_slot(table);
     if (actor == NULL) {
         actor = make_slot(table);
         if (actor != NULL) {
@@ -111,6 +111,18 @@ tri_table_take(tri_table *table, tr_runtime *rt)
         actor->rt = rt;
     }
     return actor;
+}
+
+tri_actor *
+tri_table_take(tri_table *table, tr_runtime *rt)
+{
+    return take(table, rt, false);
+}
+
+tri_actor *
+tri_table_take_fresh(tri_table *table, tr_runtime *rt)
+{
+    return take(table, rt, true);
 }
 
 void

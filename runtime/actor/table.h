@@ -24,6 +24,9 @@ void tri_table_fini(tri_table *table);
 // A free slot, owned by the caller; NULL when memory or the table is exhausted.
 tri_actor *tri_table_take(tri_table *table, tr_runtime *rt);
 
+// The same, but never one that an actor has had: no stale address leads there.
+tri_actor *tri_table_take_fresh(tri_table *table, tr_runtime *rt);
+
 // The slot is free again. The caller does not own it: it sleeps, or is being woken by late mail.
 void tri_table_give(tri_table *table, tri_actor *actor);
 

@@ -117,6 +117,9 @@ started(tri_actor *actor, tr_err_t verdict)
     actor->is_started = true;
     TRI_SHOW(&actor->phase, TRI_PHASE_RUNNING);
     tri_life_answer_start(actor, TR_OK);
+    if (actor->wants_exit) {
+        tri_life_begin_end(actor, TR_OK);
+    }
 }
 
 // A handler is over, by return or by abort.
@@ -135,6 +138,9 @@ done(tri_actor *actor, tr_err_t verdict)
     case TRI_HANDLER_STOP:
         tri_call_release_answers(actor);
         actor->ending = TRI_ENDING_RELEASE;
+        if (actor->reason == TR_OK) {
+            actor->reason = verdict; // an end that fails is not an orderly one
+        }
         break;
     case TRI_HANDLER_NONE:
         break;
@@ -202,11 +208,19 @@ receive_next(tri_actor *actor)
 static TRI_NOINLINE void
 receive_notice(tri_actor *actor, const tr_type_t *type, const void *value, size_t size)
 {
+    // What it points to is on our stack too, but counts in its size: whoever copies it goes by
+    // that.
+    size_t flat_size = size;
+    (void)tri_message_measure(type, value, &flat_size); // cannot fail: it is ours, and small
     alignas(16) unsigned char block[sizeof(tr_message) + NOTICE_BYTES];
     static_assert(sizeof(tr_child_exit) <= NOTICE_BYTES && sizeof(tr_down) <= NOTICE_BYTES,
                   "every notice fits");
     tr_message *notice = (tr_message *)(void *)block;
-    *notice = (tr_message){.parcel.type = type, .meta = TRI_MSG_LOCAL, .size = (uint32_t)size};
+    *notice = (tr_message){
+        .parcel.type = type,
+        .meta = TRI_MSG_LOCAL,
+        .size = (uint32_t)flat_size,
+    };
     memcpy(notice->value, value, size);
     receive(actor, notice);
 }
@@ -214,10 +228,15 @@ receive_notice(tri_actor *actor, const tr_type_t *type, const void *value, size_
 static void
 tell_child_exit(tri_actor *actor, tri_cold *child, bool held)
 {
+    // Told to end before its being held was heard of: its end is on the way, and is all there is to
+    // say. It may be writing to its cold part now.
+    if (held && child->is_told_to_stop) {
+        return;
+    }
     char text[TRI_EXIT_TEXT];
     memcpy(text, child->text, sizeof text);
     tr_child_exit exit = {
-        .child = tri_actor_ref(child->self),
+        .child = child->ref,
         .reason = (int32_t)child->self->reason,
         .text = tr_str(text),
         .incarnation = TRI_PEEK(&child->self->incarnation),
@@ -229,7 +248,6 @@ tell_child_exit(tri_actor *actor, tri_cold *child, bool held)
     child->is_known_held = held;
     bool is_silent = child->is_silent || child->is_unborn;
     if (!held) {
-        exit.child.raw -= (uint64_t)1 << 32; // its address until it ended
         tri_life_reap(tri_actor_worker(actor), child->self);
     }
     // A parent on its way out takes note and no more.
@@ -335,10 +353,31 @@ had_enough(tri_worker *worker, uint32_t steps, int64_t began_ns)
     return steps % STEPS_PER_CLOCK == 0 && tri_worker_clock(worker) - began_ns >= TURN_NS;
 }
 
+// The behavior asks for more stack than the loop happens to be on: take the turn on a larger one.
+static void
+fit_stack(tri_worker *worker, tri_actor *actor)
+{
+    size_t wanted = TRI_PEEK(&actor->behavior)->stack_bytes;
+    tri_phase_t phase = tri_actor_phase(actor);
+    bool may_run = phase >= TRI_PHASE_STARTING && phase <= TRI_PHASE_ENDING;
+    if (!may_run || wanted <= worker->stack->bytes) {
+        return;
+    }
+    tr_err_t err = tri_worker_enlarge(worker, &actor->task, wanted);
+    // Without its stack the actor must not run a handler: it ends as if it had been killed.
+    snprintf(actor->cold->text, sizeof actor->cold->text, "no stack of %zu bytes: %s", wanted,
+             tr_errname(err));
+    actor->is_killed = true;
+    actor->is_stopping = true;
+}
+
 void
 tri_actor_turn(tri_worker *worker, tri_task *task)
 {
     tri_actor *actor = TRI_CONTAINER(task, tri_actor, task);
+    if (TRI_UNLIKELY(actor->wants_stack)) {
+        fit_stack(worker, actor);
+    }
     tri_actor_intake(actor);
     if (actor->is_aborted) {
         actor->is_aborted = false;

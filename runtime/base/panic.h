@@ -6,7 +6,7 @@
 
 // Print one line to standard error, without buffers or locks, and abort.
 TRI_NORETURN
-    TRI_COLD TRI_PRINTF(3, 4) void tri_panic(const char *file, int line, const char *format, ...);
+TRI_COLD TRI_PRINTF(3, 4) void tri_panic(const char *file, int line, const char *format, ...);
 
 // TRI_ASSERT(x == y, "x %d, y %d", x, y): the values are what one needs to see.
 #define TRI_ASSERT(condition, ...)                                                                 \

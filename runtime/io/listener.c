@@ -1,5 +1,5 @@
-// listener.c: listening sockets. Accepting is tried at once; the poll handle is started only while an
-// actor waits, so a listener that nobody asks costs nothing and the backlog holds who comes.
+// listener.c: listening sockets. Accepting is tried at once; the poll handle is started only while
+// an actor waits, so a listener that nobody asks costs nothing and the backlog holds who comes.
 #include "troupe/tcp.h"
 
 #include "actor/resource.h"
@@ -110,8 +110,7 @@ create(tr_self *self, int fd, tr_tcp_listener **out)
     if (listener == NULL) {
         return TR_ENOMEM;
     }
-    int status =
-        uv_poll_init(tri_poller_loop(tri_actor_worker(self)->poller), &listener->poll, fd);
+    int status = uv_poll_init(tri_poller_loop(tri_actor_worker(self)->poller), &listener->poll, fd);
     if (status != 0) {
         tri_free(listener);
         return tri_err_from_uv(status);

@@ -1,9 +1,10 @@
 // tcp.c: connections.
 //
-// Reading     libuv goes on reading between two calls of tr_tcp_read, so that a busy connection costs
-//             no epoll_ctl. What comes while nobody waits goes to a stash of bounded size; when that
-//             is full, reading stops until it was taken. A reader that waits gets the bytes straight
-//             into its own buffer.
+// Reading     libuv goes on reading between two calls of tr_tcp_read, so that a busy connection
+// costs
+//             no epoll_ctl. What comes while nobody waits goes to a stash of bounded size; when
+//             that is full, reading stops until it was taken. A reader that waits gets the bytes
+//             straight into its own buffer.
 // Writing     The socket is tried at once; what it does not take is written while the actor waits,
 //             from the caller's own memory. A writer that leaves early therefore takes the handle
 //             down with it: after uv_close nobody reads that memory.
@@ -242,7 +243,8 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     (void)suggested;
     tr_tcp *tcp = handle->data;
     if (tcp->buffer != NULL) {
-        *out = uv_buf_init(tcp->buffer, (unsigned)(tcp->capacity < INT32_MAX ? tcp->capacity : INT32_MAX));
+        *out = uv_buf_init(tcp->buffer,
+                           (unsigned)(tcp->capacity < INT32_MAX ? tcp->capacity : INT32_MAX));
         return;
     }
     if (tcp->stash == NULL) {
@@ -387,9 +389,9 @@ tr_tcp_write(tr_self *self, tr_tcp *tcp, const void *data, size_t size, tr_durat
             return tri_err_from_uv(status);
         }
         status = uv_write(&tcp->request.write, stream_of(tcp), &buffer, 1, on_written);
-        tr_err_t err = status != 0 ? tri_err_from_uv(status)
-                                   : await_writer(self, tcp, "tcp write",
-                                                  tri_wait_deadline(self, timeout));
+        tr_err_t err = status != 0
+                           ? tri_err_from_uv(status)
+                           : await_writer(self, tcp, "tcp write", tri_wait_deadline(self, timeout));
         if (err != TR_OK) {
             return err;
         }

@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/panic.h"
+#include "sched/fault.h"
 
 #include <signal.h>
 
 #define TURNS_PER_POLL  64u
 #define TURNS_PER_CLOCK 8u
 #define POLL_NS         200000
+#define TRIM_NS         1000000000
 #define SPINS           100u // about 3 us: less than a wake-up from another core costs
 
 // ---- the run queue
@@ -65,20 +67,38 @@ tri_worker_schedule(tri_worker *here, tri_task *task)
 
 static void loop(void *arg);
 
+// The smallest class that has `bytes`; TRI_STACK_CLASSES when none has.
+static unsigned
+stack_class(const tri_worker *worker, size_t bytes)
+{
+    unsigned class = 0;
+    while (class < TRI_STACK_CLASSES && worker->stacks[class].stack_bytes < bytes) {
+        class ++;
+    }
+    return class;
+}
+
+static void
+give_stack(tri_worker *worker, tri_stack *stack)
+{
+    tri_stack_give(&worker->stacks[stack_class(worker, stack->bytes)], stack);
+    worker->is_warm = true;
+}
+
 // The first thing after every arrival on a stack: what we came from may be free now.
 static void
 arrive(tri_worker *worker)
 {
     if (worker->retired != NULL) {
-        tri_stack_give(&worker->stacks, worker->retired);
+        give_stack(worker, worker->retired);
         worker->retired = NULL;
     }
 }
 
 static tri_stack *
-take_loop_stack(tri_worker *worker)
+take_loop_stack(tri_worker *worker, unsigned class)
 {
-    tri_stack *stack = tri_stack_take(&worker->stacks);
+    tri_stack *stack = tri_stack_take(&worker->stacks[class]);
     if (stack != NULL) {
         tri_fiber_init(&stack->fiber, stack->low, stack->bytes, loop, worker);
     }
@@ -89,7 +109,7 @@ tr_err_t
 tri_worker_suspend(tri_worker *worker, tri_task *task, tri_stack **kept)
 {
     tri_stack *mine = worker->stack;
-    tri_stack *fresh = take_loop_stack(worker);
+    tri_stack *fresh = take_loop_stack(worker, 0);
     if (fresh == NULL) {
         return TR_ENOMEM;
     }
@@ -114,7 +134,7 @@ tri_worker_resume(tri_worker *worker, tri_stack *kept)
 void
 tri_worker_abandon(tri_worker *worker, tri_task *task)
 {
-    tri_stack *fresh = take_loop_stack(worker);
+    tri_stack *fresh = take_loop_stack(worker, 0);
     if (fresh == NULL) {
         fresh = worker->spare;
         worker->spare = NULL;
@@ -131,7 +151,24 @@ void
 tri_worker_forget(tri_worker *worker, tri_stack *kept)
 {
     tri_count(&worker->counters, TRI_STACKS_GIVEN);
-    tri_stack_give(&worker->stacks, kept);
+    give_stack(worker, kept);
+}
+
+tr_err_t
+tri_worker_enlarge(tri_worker *worker, tri_task *task, size_t stack_bytes)
+{
+    unsigned class = stack_class(worker, stack_bytes);
+    if (class == TRI_STACK_CLASSES) {
+        return TR_EINVAL;
+    }
+    tri_stack *larger = take_loop_stack(worker, class);
+    if (larger == NULL) {
+        return TR_ENOMEM;
+    }
+    worker->retired = worker->stack;
+    worker->stack = larger;
+    worker->left = task;
+    tri_fiber_jump(&worker->retired->fiber, &larger->fiber);
 }
 
 // ---- the loop
@@ -149,7 +186,8 @@ poll(tri_worker *worker, int64_t until_ns)
 {
     tri_poller_run(worker->poller, worker->now_ns, until_ns);
     worker->since_poll = 0;
-    tri_wheel_advance(&worker->wheel, tri_worker_clock(worker), worker);
+    worker->polled_ns = tri_worker_clock(worker);
+    tri_wheel_advance(&worker->wheel, worker->polled_ns, worker);
 }
 
 static bool
@@ -162,8 +200,17 @@ poll_is_due(tri_worker *worker)
     if (worker->since_poll % TURNS_PER_CLOCK != 0) {
         return false;
     }
-    int64_t last_ns = worker->now_ns;
-    return tri_clock_ns() - last_ns >= POLL_NS;
+    return tri_worker_clock(worker) - worker->polled_ns >= POLL_NS;
+}
+
+// A whole second without work: the pages of idle stacks go back to the system.
+static void
+trim(tri_worker *worker)
+{
+    for (unsigned class = 0; class < TRI_STACK_CLASSES; class ++) {
+        tri_stack_pool_trim(&worker->stacks[class]);
+    }
+    worker->is_warm = false;
 }
 
 // Nothing to run: look again for a moment, then sleep until there is.
@@ -180,9 +227,14 @@ park(tri_worker *worker)
     if (!tri_inbox_sleep(&worker->injected, false)) {
         return;
     }
-    poll(worker, tri_wheel_next_ns(&worker->wheel));
+    int64_t next_ns = tri_wheel_next_ns(&worker->wheel);
+    int64_t trim_ns = worker->is_warm ? worker->now_ns + TRIM_NS : INT64_MAX;
+    poll(worker, next_ns < trim_ns ? next_ns : trim_ns);
     // Whoever woke us has cleared ASLEEP; a timer or I/O has not.
     tri_inbox_nudge(&worker->injected);
+    if (worker->now_ns >= trim_ns) {
+        trim(worker);
+    }
 }
 
 static bool
@@ -196,8 +248,16 @@ static void
 keep_a_spare(tri_worker *worker)
 {
     if (TRI_UNLIKELY(worker->spare == NULL)) {
-        worker->spare = tri_stack_take(&worker->stacks); // NULL: the next abandoning tries again
+        worker->spare = tri_stack_take(&worker->stacks[0]); // NULL: the next abandoning tries again
     }
+}
+
+static void
+run(tri_worker *worker, tri_task *task)
+{
+    worker->current = task;
+    worker->run(worker, task);
+    worker->current = NULL;
 }
 
 static void
@@ -206,7 +266,22 @@ run_one(tri_worker *worker)
     tri_mail *link = worker->first;
     worker->first = link->next;
     tri_count(&worker->counters, TRI_TURNS);
-    worker->run(worker, TRI_CONTAINER(link, tri_task, link));
+    run(worker, TRI_CONTAINER(link, tri_task, link));
+}
+
+// A large stack is for the turn that asked for it: the next one must not get used to it.
+static void
+leave_large_stack(tri_worker *worker)
+{
+    if (TRI_LIKELY(worker->stack->bytes == worker->stacks[0].stack_bytes)) {
+        return;
+    }
+    tri_stack *usual = take_loop_stack(worker, 0);
+    if (usual != NULL) {
+        worker->retired = worker->stack;
+        worker->stack = usual;
+        tri_fiber_jump(&worker->retired->fiber, &usual->fiber);
+    }
 }
 
 // Runs on a pooled stack and is abandoned there at any call of run(): nothing that matters may be
@@ -220,17 +295,20 @@ loop(void *arg)
     if (worker->left != NULL) {
         tri_task *left = worker->left;
         worker->left = NULL;
-        worker->run(worker, left);
+        run(worker, left);
+        leave_large_stack(worker);
     }
     for (;;) {
         if (tri_inbox_has_mail(&worker->injected)) {
             take_injected(worker);
         }
         if (worker->first != NULL) {
-            run_one(worker);
+            // Before the turn and not after it: a turn that suspends does not come back here.
             if (poll_is_due(worker)) {
                 poll(worker, 0);
             }
+            run_one(worker);
+            leave_large_stack(worker);
         } else if (is_told_to_end(worker)) {
             worker->retired = worker->stack;
             worker->stack = NULL;
@@ -263,11 +341,14 @@ thread_main(void *arg)
 {
     tri_worker *worker = arg;
     block_signals();
+    tr_err_t err = tri_fault_enter(worker);
+    TRI_ASSERT(err == TR_OK, "worker %u: %s", worker->index, tr_errname(err));
     tri_fiber_adopt_thread(&worker->thread_fiber);
     tri_worker_clock(worker);
     tri_fiber_switch(&worker->thread_fiber, &worker->stack->fiber);
     arrive(worker);
     tri_fiber_fini(&worker->thread_fiber);
+    tri_fault_leave();
     return NULL;
 }
 
@@ -275,30 +356,35 @@ thread_main(void *arg)
 
 static tr_err_t
 worker_init(tri_worker *worker, tri_sched *sched, uint32_t index, size_t stack_bytes,
-            tri_task_fn run)
+            tri_task_fn take_turn)
 {
     worker->index = index;
     worker->sched = sched;
-    worker->run = run;
+    worker->run = take_turn;
     tri_inbox_init(&worker->injected, false);
     tri_pool_init(&worker->pool, &sched->depot);
     tri_wheel_init(&worker->wheel, tri_clock_ns());
-    tr_err_t err = tri_stack_pool_init(&worker->stacks, stack_bytes);
+    for (unsigned class = 0; class < TRI_STACK_CLASSES; class ++) {
+        size_t smallest = class == 0 ? stack_bytes : worker->stacks[0].stack_bytes;
+        tr_err_t err = tri_stack_pool_init(&worker->stacks[class], smallest << class);
+        if (err != TR_OK) {
+            return err;
+        }
+    }
+    tr_err_t err = tri_poller_create(&worker->poller);
     if (err != TR_OK) {
         return err;
     }
-    err = tri_poller_create(&worker->poller);
-    if (err != TR_OK) {
-        return err;
-    }
-    worker->stack = take_loop_stack(worker);
+    worker->stack = take_loop_stack(worker, 0);
     return worker->stack != NULL ? TR_OK : TR_ENOMEM;
 }
 
 tr_err_t
-tri_sched_init(tri_sched *sched, uint32_t count, size_t stack_bytes, tri_task_fn run, void *owner)
+tri_sched_init(tri_sched *sched, uint32_t count, size_t stack_bytes, tri_task_fn take_turn,
+               tri_describe_fn describe, void *owner)
 {
     tri_depot_init(&sched->depot);
+    sched->describe = describe;
     sched->owner = owner;
     size_t bytes = count * sizeof *sched->workers;
     sched->workers = tri_aligned_alloc(TRI_CACHELINE, bytes);
@@ -310,7 +396,7 @@ tri_sched_init(tri_sched *sched, uint32_t count, size_t stack_bytes, tri_task_fn
     }
     sched->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        tr_err_t err = worker_init(&sched->workers[i], sched, i, stack_bytes, run);
+        tr_err_t err = worker_init(&sched->workers[i], sched, i, stack_bytes, take_turn);
         if (err != TR_OK) {
             return err;
         }
@@ -362,8 +448,10 @@ tri_sched_fini(tri_sched *sched)
     }
     for (uint32_t i = 0; i < sched->count; i++) {
         tri_poller_destroy(sched->workers[i].poller);
-        if (sched->workers[i].stacks.stack_bytes != 0) {
-            tri_stack_pool_fini(&sched->workers[i].stacks);
+        for (unsigned class = 0; class < TRI_STACK_CLASSES; class ++) {
+            if (sched->workers[i].stacks[class].stack_bytes != 0) {
+                tri_stack_pool_fini(&sched->workers[i].stacks[class]);
+            }
         }
     }
     tri_depot_fini(&sched->depot);

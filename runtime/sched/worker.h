@@ -36,6 +36,13 @@ typedef struct tri_task {
 // Take a turn. May suspend. The task is in no queue and stays out unless scheduled again.
 typedef void (*tri_task_fn)(tri_worker *worker, tri_task *task);
 
+// Write who a task is and what it does, for a person, without a terminator; returns the length.
+// Async-signal-safe.
+typedef size_t (*tri_describe_fn)(const tri_task *task, char *out, size_t capacity);
+
+// Stacks come in sizes: the runtime's default, and doubled up to seven times for those who ask.
+#define TRI_STACK_CLASSES 8
+
 struct tri_worker {
     // Shared: tasks that other threads made runnable, and whether we sleep.
     alignas(TRI_CACHELINE) tri_inbox injected;
@@ -43,17 +50,20 @@ struct tri_worker {
     // Hot: the thread that runs the worker.
     alignas(TRI_CACHELINE) tri_mail *first; // the run queue, in order
     tri_mail *last;
+    tri_task *current;  // whose turn it is
     tri_task *left;     // suspended or abandoned its stack just now; gets the rest of its turn
     tri_stack *stack;   // that the worker runs on
     tri_stack *retired; // that it has just left for good
     tri_task_fn run;
-    int64_t now_ns;      // the clock, read once per poll
+    int64_t now_ns;      // the clock, as read last
+    int64_t polled_ns;   // when I/O and timers were served last
     uint32_t since_poll; // turns
     uint32_t index;
     tri_sched *sched;
     tri_poller *poller;
     tri_pool pool;
-    tri_stack_pool stacks;
+    tri_stack_pool stacks[TRI_STACK_CLASSES];
+    bool is_warm;     // idle stacks may hold pages that the system could have back
     tri_stack *spare; // so that abandoning a stack cannot fail
     tri_wheel wheel;
     tri_fiber thread_fiber; // of the thread itself, while it runs the worker
@@ -66,12 +76,13 @@ struct tri_sched {
     tri_worker *workers;
     uint32_t count;
     tri_depot depot;
+    tri_describe_fn describe;
     void *owner; // the runtime, for those above
 };
 
 // Prepare `count` workers; their threads are not started. stack_bytes as tri_stack_pool_init.
-tr_err_t
-tri_sched_init(tri_sched *sched, uint32_t count, size_t stack_bytes, tri_task_fn run, void *owner);
+tr_err_t tri_sched_init(tri_sched *sched, uint32_t count, size_t stack_bytes, tri_task_fn take_turn,
+                        tri_describe_fn describe, void *owner);
 
 // Start the threads. On an error those started have ended again.
 tr_err_t tri_sched_start(tri_sched *sched);
@@ -95,6 +106,11 @@ TRI_NORETURN void tri_worker_resume(tri_worker *worker, tri_stack *kept);
 // From inside a task: give this stack up, with all that is on it; the task gets the rest of its
 // turn on another one.
 TRI_NORETURN void tri_worker_abandon(tri_worker *worker, tri_task *task);
+
+// From inside a turn, before anything that matters is on the stack: take the turn again on a stack
+// of at least this size. Does not return where it succeeds. TR_ENOMEM; TR_EINVAL: over the largest
+// class.
+tr_err_t tri_worker_enlarge(tri_worker *worker, tri_task *task, size_t stack_bytes);
 
 // A suspended task will never be resumed: its stack is free again.
 void tri_worker_forget(tri_worker *worker, tri_stack *kept);

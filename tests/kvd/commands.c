@@ -2,9 +2,11 @@
 #include "net.h"
 #include "scenario.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct row {
@@ -228,6 +230,8 @@ scenario_order(const scenario_env *env)
             break;
         }
     }
+    kill(sender, SIGKILL);
+    waitpid(sender, NULL, 0);
     free(requests);
     close(fd);
 }

@@ -18,22 +18,6 @@
 
 #define LIST_TIMEOUT_MS 500 // for the name of each process, when there are several
 
-tool_exit
-command_failed(const client *c, tool_exit status)
-{
-    (void)fflush(stdout);
-    fprintf(stderr, "troupe: %s\n", text_z(&c->why));
-    return status;
-}
-
-void
-command_json_line(text *t)
-{
-    text_add_z(t, "\n");
-    (void)fwrite(t->data, 1, t->size, stdout);
-    text_clear(t);
-}
-
 static tool_exit
 nobody(const folder *f, long pid)
 {

@@ -257,7 +257,7 @@ text_nearest(const char *word, const char *const *candidates, size_t count)
 {
     const char *nearest = NULL;
     size_t least = 0;
-    size_t allowed = strlen(word) < 4 ? 1 : strlen(word) / 2;
+    size_t allowed = strlen(word) < 4 ? 1 : strlen(word) < 8 ? 2 : 3; // slips of the finger
     for (size_t i = 0; i < count; i++) {
         size_t d =
             strncmp(word, candidates[i], strlen(word)) == 0 ? 0 : distance(word, candidates[i]);
