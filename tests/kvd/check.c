@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
 atomic_int check_failures;
 
@@ -19,4 +20,11 @@ check_at(const char *file, int line, bool condition, const char *format, ...)
         fprintf(stderr, "%s:%d: %s\n", file, line, text);
     }
     return false;
+}
+
+size_t
+check_slack_kib(size_t kib)
+{
+    const char *slack = getenv("KVD_RSS_SLACK_KIB");
+    return slack != NULL ? (size_t)atoll(slack) : kib;
 }

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 // Of the scenario that runs. Any thread.
@@ -14,5 +15,9 @@ extern atomic_int check_failures;
 
 bool check_at(const char *file, int line, bool condition, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+// By how much a server's memory may grow in the scenario that runs. Sanitizers keep freed memory,
+// so KVD_RSS_SLACK_KIB overrides it: there LeakSanitizer is the judge.
+size_t check_slack_kib(size_t kib);
 
 #endif

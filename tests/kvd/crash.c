@@ -108,10 +108,9 @@ scenario_crash(const scenario_env *env)
            "resident %zu KiB before, %zu after\n",
            CRASHES, (long long)took_ms, answered, refused, before, after);
     check(answered > 0, "nothing was answered under load");
-    // A leak of even one store per crash would be many times this. Sanitizers keep freed memory.
-    const char *slack = getenv("KVD_RSS_SLACK_KIB");
-    size_t allowed = slack != NULL ? (size_t)atoll(slack) : 8 * 1024;
-    check(after <= before + allowed, "memory grew from %zu to %zu KiB", before, after);
+    // A leak of even one store per crash would be many times this.
+    check(after <= before + check_slack_kib(8 * 1024), "memory grew from %zu to %zu KiB", before,
+          after);
     check(net_ask(fd, "FLUSHALL\r\nSET a 1\r\nGET a\r\nDBSIZE\r\n",
                   "+OK\r\n+OK\r\n$1\r\n1\r\n:1\r\n"),
           "the shards do not work after the crashes");

@@ -69,7 +69,8 @@ scenario_stopped(const scenario_env *env)
     printf("    resident %zu KiB, with %d stopped clients %zu KiB\n", before, STOPPED_CLIENTS,
            during);
     // 1.6 GiB are asked for; a client may hold about two values.
-    check(during < before + 100 * 1024, "stopped clients cost %zu KiB", during - before);
+    check(during < before + check_slack_kib(100 * 1024), "stopped clients cost %zu KiB",
+          during - before);
     // Half of them are killed, the others go on and miss nothing.
     for (int i = 0; i < STOPPED_CLIENTS; i++) {
         kill(clients[i], i % 2 == 0 ? SIGCONT : SIGKILL);
@@ -123,7 +124,6 @@ scenario_fuzz(const scenario_env *env)
     size_t after = server_rss_kib(env->server);
     printf("    seed %llu, %.0f s; resident %zu KiB before, %zu after\n",
            (unsigned long long)env->seed, env->fuzz_seconds, before, after);
-    const char *slack = getenv("KVD_RSS_SLACK_KIB");
-    size_t allowed = slack != NULL ? (size_t)atoll(slack) : 64 * 1024;
-    check(after < before + allowed, "memory grew from %zu to %zu KiB", before, after);
+    check(after < before + check_slack_kib(64 * 1024), "memory grew from %zu to %zu KiB", before,
+          after);
 }

@@ -12,9 +12,10 @@
 #define STORM_MS     1500
 #endif
 #define WORKERS      4
+#define LIVE_MIN     200
 #define LIVE_MAX     400
 #define BOOK         512
-#define OUTSIDERS    2
+#define OUTSIDERS    4
 
 #define SHAKE(F, T) F(T, u64, seed) F(T, u32, hops) F(T, bytes, ballast)
 TR_MESSAGE(shake, SHAKE);
@@ -217,6 +218,15 @@ call_somebody(tr_self *self, leaf *l, uint32_t hops)
     }
 }
 
+static void
+arm(tr_self *self, leaf *l)
+{
+    tr_timer_cancel(self, l->timer);
+    tr_err_t err =
+        tr_send_after(self, tr_us((int64_t)below(&l->random, 2000)), TR_MSG(tick), &l->timer);
+    (void)err;
+}
+
 static tr_err_t
 do_something(tr_self *self, leaf *l, const tr_message *msg, uint32_t hops)
 {
@@ -250,9 +260,8 @@ do_something(tr_self *self, leaf *l, const tr_message *msg, uint32_t hops)
         }
         return TR_OK;
     case 11:
-        tr_timer_cancel(self, l->timer);
-        return tr_send_after(self, tr_us((int64_t)below(&l->random, 3000)), TR_MSG(tick),
-                             &l->timer);
+        arm(self, l);
+        return TR_OK;
     case 12:
         l->memory = tr_realloc(self, l->memory, below(&l->random, 5000));
         return TR_OK;
@@ -308,6 +317,7 @@ leaf_start(tr_self *self, void *state, const void *arg)
     l->random = new_seed();
     atomic_store_explicit(&book[below(&l->random, BOOK)], tr_self_ref(self).raw,
                           memory_order_relaxed);
+    arm(self, l);
     switch (below(&l->random, 12)) {
     case 0:
         return TR_EIO;
@@ -414,7 +424,10 @@ leaf_receive(tr_self *self, void *state, const tr_message *msg)
         return TR_OK;
     }
     const shake *s = tr_as(shake, msg);
-    uint32_t hops = s != NULL ? s->hops : 2;
+    uint32_t hops = s != NULL ? s->hops : 3;
+    if (s == NULL && below(&l->random, 8) != 0) {
+        arm(self, l);
+    }
     if (hops == 0 || atomic_load_explicit(&is_over, memory_order_relaxed)) {
         return s != NULL ? tr_reply(self, TR_MSG(shaken, .sum = 1)) : TR_OK;
     }
@@ -515,9 +528,13 @@ storm(uint64_t seed, int64_t ms)
     int64_t until = troupe_now_ns() + ms * 1000000;
     tr_stats_t s;
     while (troupe_now_ns() < until) {
-        troupe_pause();
         tr_runtime_stats(rt, &s);
         atomic_store_explicit(&live, s.actors, memory_order_relaxed);
+        if (s.actors < LIVE_MIN) {
+            spawn_root_leaf(&random);
+        } else {
+            troupe_pause();
+        }
     }
     bool stop_first = below(&random, 2) != 0;
     if (stop_first) {
@@ -529,9 +546,11 @@ storm(uint64_t seed, int64_t ms)
         pthread_join(threads[i], NULL);
     }
     tr_runtime_stats(rt, &s);
-    fprintf(stderr, "storm: %llu accepted, %llu spawned, %llu restarts, %llu failures\n",
+    fprintf(stderr,
+            "storm: %llu accepted, %llu spawned, %llu restarts, %llu failures, %llu alive\n",
             (unsigned long long)s.ledger.accepted, (unsigned long long)s.spawned,
-            (unsigned long long)s.restarts, (unsigned long long)s.failures);
+            (unsigned long long)s.restarts, (unsigned long long)s.failures,
+            (unsigned long long)s.actors);
     troupe_end(rt);
     cr_assert(eq(u32, wrong_outcome, 0), "a call ended with %s",
               tr_errname((tr_err_t)which_outcome));

@@ -221,20 +221,7 @@ Test(trace_server, a_hundred_connections_are_too_many_and_the_rest_is_told_so)
     for (size_t i = 0; i < COUNT; i++) {
         close(fds[i]);
     }
-    // The places are free again as soon as the server has seen that.
-    for (int i = 0; i < 100; i++) {
-        wire_answer answer;
-        int fd = wire_connect();
-        wire_request(fd, 1, "stats", NULL, 0, NULL, 0);
-        bool ok = wire_receive(fd, &answer) && wire_part(&answer, 2)->type == MSGPACK_OBJECT_NIL;
-        wire_answer_fini(&answer);
-        close(fd);
-        if (ok) {
-            return;
-        }
-        (void)poll(NULL, 0, 20);
-    }
-    cr_fatal("nobody is served any more");
+    wire_wait_served();
 }
 
 Test(trace_server, a_client_that_asks_and_never_reads_holds_nobody_up)
@@ -266,7 +253,7 @@ Test(trace_server, clients_that_leave_in_the_middle_of_an_answer_do_no_harm)
         wire_request(fd, 2, "ps", NULL, 0, NULL, 0);
         close(fd);
     }
-    wire_check_alive();
+    wire_wait_served();
 }
 
 Test(trace_server, it_ends_with_clients_still_connected)

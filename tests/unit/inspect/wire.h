@@ -229,4 +229,23 @@ wire_check_alive(void)
     close(fd);
 }
 
+// As above, where connections that have ended still take the places: until the server has seen it.
+static inline void
+wire_wait_served(void)
+{
+    for (int waited_ms = 0; waited_ms < WIRE_WAIT_MS; waited_ms += 10) {
+        wire_answer answer;
+        int fd = wire_connect();
+        wire_request(fd, 1, "stats", NULL, 0, NULL, 0);
+        bool ok = wire_receive(fd, &answer) && wire_part(&answer, 2)->type == MSGPACK_OBJECT_NIL;
+        wire_answer_fini(&answer);
+        close(fd);
+        if (ok) {
+            return;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    cr_fatal("nobody is served any more");
+}
+
 #endif
