@@ -124,7 +124,6 @@ struct tr_self {
     tri_stack *kept;       // its stack
     tri_request *requests; // that wait for an answer
     tr_message *answers;   // lent until the handler returns
-    tr_message *outgoing;  // waits for room with the handler; nobody else knows of it
     tri_cold *cold;
     tr_runtime *rt;
     _Atomic uint64_t received; // messages taken in, ever

@@ -243,24 +243,21 @@ tr_runtime_wait(tr_runtime *rt, tr_duration_t timeout)
     return has_ended ? TR_OK : TR_ETIMEOUT;
 }
 
-// What was still on its way when the workers ended reaches slots whose owner sleeps. Take it as
-// they would have. Taking it may send more, a room given back or the end of a watch: look again.
-static void
+// Take the mail of ended actors as their workers would have. True: there was some.
+static bool
 settle_mail(tr_runtime *rt)
 {
+    bool found = false;
     uint32_t slots = tri_table_slots(&rt->table);
-    bool has_settled = false;
-    while (!has_settled) {
-        has_settled = true;
-        for (uint32_t slot = 1; slot < slots; slot++) {
-            tri_actor *actor = tri_table_at(&rt->table, slot);
-            if (actor != NULL && tri_actor_phase(actor) == TRI_PHASE_DEAD &&
-                tri_inbox_has_mail(&actor->inbox)) {
-                has_settled = false;
-                tri_actor_intake(actor);
-            }
+    for (uint32_t slot = 1; slot < slots; slot++) {
+        tri_actor *actor = tri_table_at(&rt->table, slot);
+        if (actor != NULL && tri_actor_phase(actor) == TRI_PHASE_DEAD &&
+            tri_inbox_has_mail(&actor->inbox)) {
+            tri_actor_intake(actor);
+            found = true;
         }
     }
+    return found;
 }
 
 void
@@ -273,7 +270,9 @@ tri_runtime_destroy(tr_runtime *rt)
     tr_err_t err = tr_runtime_wait(rt, TR_FOREVER);
     (void)err; // without a deadline it ends only when all have ended
     tri_sched_stop(&rt->sched);
-    settle_mail(rt);
+    while (settle_mail(rt)) {
+        // Taking mail may have sent some: answers, and watches that cross.
+    }
     fini(rt);
 }
 

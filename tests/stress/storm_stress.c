@@ -12,7 +12,7 @@
 #define STORM_MS     1500
 #endif
 #define WORKERS      4
-#define LIVE_MIN     200
+#define NURSERIES    16
 #define LIVE_MAX     400
 #define BOOK         512
 #define OUTSIDERS    4
@@ -458,6 +458,54 @@ static const tr_behavior_t leaf_behavior = {
     .stop = leaf_stop,
 };
 
+// A nursery does not fail: it keeps the storm fed.
+typedef struct nursery {
+    uint64_t random;
+    uint32_t children;
+} nursery;
+
+static tr_err_t
+nursery_receive(tr_self *self, void *state, const tr_message *msg)
+{
+    nursery *n = state;
+    n->random |= 1;
+    const tr_child_exit *exit = tr_as(tr_child_exit, msg);
+    if (exit != NULL && exit->held) {
+        if (below(&n->random, 3) != 0 && tr_restart(self, exit->child) == TR_OK) {
+            return TR_OK;
+        }
+        n->children--;
+        tr_err_t err = tr_discard(self, exit->child);
+        (void)err; // one whose start took too long has ended already
+        return TR_OK;
+    }
+    n->children -= exit != NULL && n->children > 0;
+    while (n->children < 32 && atomic_load_explicit(&live, memory_order_relaxed) < LIVE_MAX) {
+        n->random += new_seed() << 1;
+        tr_spawn_opts_t opts = random_opts(&n->random);
+        tr_ref_t ref;
+        if (tr_spawn(self, &opts, &ref) != TR_OK) {
+            break;
+        }
+        n->children++;
+    }
+    return exit != NULL ? TR_OK : tr_send_after(self, tr_us(500), TR_MSG(tick), NULL);
+}
+
+static const tr_behavior_t nursery_behavior = {
+    .name = "nursery",
+    .state_size = sizeof(nursery),
+    .receive = nursery_receive,
+};
+
+static void
+open_nursery(void)
+{
+    tr_ref_t ref;
+    assert_ok(tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &nursery_behavior}, &ref));
+    assert_ok(tr_runtime_send(rt, ref, TR_MSG(tick), TR_FOREVER));
+}
+
 static void
 spawn_root_leaf(uint64_t *random)
 {
@@ -518,8 +566,8 @@ storm(uint64_t seed, int64_t ms)
     }
     rt = troupe_begin(WORKERS);
     uint64_t random = new_seed();
-    for (int i = 0; i < 16; i++) {
-        spawn_root_leaf(&random);
+    for (int i = 0; i < NURSERIES; i++) {
+        open_nursery();
     }
     pthread_t threads[OUTSIDERS];
     for (int i = 0; i < OUTSIDERS; i++) {
@@ -530,11 +578,7 @@ storm(uint64_t seed, int64_t ms)
     while (troupe_now_ns() < until) {
         tr_runtime_stats(rt, &s);
         atomic_store_explicit(&live, s.actors, memory_order_relaxed);
-        if (s.actors < LIVE_MIN) {
-            spawn_root_leaf(&random);
-        } else {
-            troupe_pause();
-        }
+        troupe_pause();
     }
     bool stop_first = below(&random, 2) != 0;
     if (stop_first) {
