@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "base/memory.h"
 #include "troupe/runtime.h"
 #include "wire.h"
 
@@ -254,6 +255,21 @@ Test(trace_server, clients_that_leave_in_the_middle_of_an_answer_do_no_harm)
         close(fd);
     }
     wire_wait_served();
+}
+
+Test(trace_server, without_memory_a_connection_fails_and_the_server_lives)
+{
+    for (uint64_t n = 0; n < 12; n++) {
+        wire_answer answer;
+        tri_memory_fail_after(n);
+        int fd = wire_connect();
+        wire_request(fd, 1, "ps", NULL, 0, NULL, 0);
+        (void)wire_receive(fd, &answer); // an answer, an error or the end, but no hang
+        tri_memory_fail_after(UINT64_MAX);
+        wire_answer_fini(&answer);
+        close(fd);
+        wire_check_alive();
+    }
 }
 
 Test(trace_server, it_ends_with_clients_still_connected)
