@@ -167,6 +167,12 @@ start_and_run(const tr_main_opts_t *opts, house_t *house)
     tr_runtime_opts_t runtime = opts->runtime;
     runtime.inspect = TR_INSPECT_ON;
     tr_err_t err = tr_runtime_create(&runtime, &rt);
+    if (err == TR_EACCESS) {
+        // Whoever owns the folder must not be able to keep the service from starting.
+        fprintf(stderr, "troupe: no trace socket: its folder is not safe to use\n");
+        runtime.inspect = TR_INSPECT_OFF;
+        err = tr_runtime_create(&runtime, &rt);
+    }
     if (err != TR_OK) {
         fprintf(stderr, "troupe: cannot start the runtime: %s\n", tr_strerror(err));
         return TR_EXIT_FAILED;

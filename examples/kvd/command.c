@@ -157,7 +157,7 @@ read_set_options(plan *p, const resp_request_t *r, const command *c, store_op *o
     if (!read_number(p, resp_arg(r, time_at), &op->number)) {
         return false;
     }
-    if (op->number <= 0 || __builtin_mul_overflow(op->number, unit, &op->number)) {
+    if (op->number <= 0 || !number_multiply(op->number, unit, &op->number)) {
         say_invalid_expire(p, c);
         return false;
     }
@@ -182,7 +182,7 @@ plan_add(plan *p, const resp_request_t *r, const command *c)
     if (!read_number(p, resp_arg(r, 2), &op.number)) {
         return;
     }
-    if (__builtin_mul_overflow(op.number, c->number, &op.number)) {
+    if (!number_multiply(op.number, c->number, &op.number)) {
         resp_write_error(&p->text, "ERR decrement would overflow");
         return;
     }
@@ -198,7 +198,7 @@ plan_expire(plan *p, const resp_request_t *r, const command *c)
     if (!read_number(p, resp_arg(r, 2), &op.number)) {
         return;
     }
-    if (__builtin_mul_overflow(op.number, c->number, &op.number)) {
+    if (!number_multiply(op.number, c->number, &op.number)) {
         say_invalid_expire(p, c);
         return;
     }

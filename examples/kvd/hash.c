@@ -1,15 +1,14 @@
 #include "hash.h"
 
-#include <string.h>
-#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 hash_seed_t
 hash_seed_random(void)
 {
     hash_seed_t seed = {0};
-    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
-        // A kernel without getrandom: less secret, still different at each start.
+    if (getentropy(&seed, sizeof seed) != 0) {
+        // A system without it: less secret, still different at each start.
         struct timespec now = {0};
         clock_gettime(CLOCK_REALTIME, &now);
         seed.k0 = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u;

@@ -1,37 +1,46 @@
 #include "number.h"
 
 bool
-number_parse(tr_str_t text, int64_t *out)
+number_add(int64_t a, int64_t b, int64_t *out)
 {
-    size_t at = 0;
-    bool negative = text.size > 0 && text.data[0] == '-';
-    if (negative) {
-        at++;
-    }
-    if (at == text.size) {
+    if (b > 0 ? a > INT64_MAX - b : a < INT64_MIN - b) {
         return false;
     }
-    if (text.data[at] == '0') {
-        if (text.size != 1) {
-            return false; // "-0" and "007" are text
-        }
-        *out = 0;
-        return true;
+    *out = a + b;
+    return true;
+}
+
+bool
+number_multiply(int64_t a, int64_t b, int64_t *out)
+{
+    // The factors in the quadrant where the division cannot overflow.
+    bool fits = true;
+    if (a > 0) {
+        fits = b > 0 ? a <= INT64_MAX / b : b >= INT64_MIN / a;
+    } else if (a < 0) {
+        fits = b > 0 ? a >= INT64_MIN / b : b == 0 || a >= INT64_MAX / b;
     }
-    // Downwards from zero, because the negative half is the larger one.
+    if (fits) {
+        *out = a * b;
+    }
+    return fits;
+}
+
+bool
+number_parse(tr_str_t text, int64_t *out)
+{
+    bool negative = text.size > 0 && text.data[0] == '-';
+    size_t at = negative;
+    if (at == text.size || (text.data[at] == '0' && text.size != 1)) {
+        return false; // nothing, or "-0", or "007"
+    }
     int64_t number = 0;
     for (; at < text.size; at++) {
-        if (text.data[at] < '0' || text.data[at] > '9' ||
-            __builtin_mul_overflow(number, 10, &number) ||
-            __builtin_sub_overflow(number, text.data[at] - '0', &number)) {
+        int digit = text.data[at] - '0';
+        if (digit < 0 || digit > 9 || !number_multiply(number, 10, &number) ||
+            !number_add(number, negative ? -digit : digit, &number)) {
             return false;
         }
-    }
-    if (!negative) {
-        if (number == INT64_MIN) {
-            return false;
-        }
-        number = -number;
     }
     *out = number;
     return true;

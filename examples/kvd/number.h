@@ -12,6 +12,10 @@
 // False when the text is anything but one integer that fits.
 bool number_parse(tr_str_t text, int64_t *out);
 
+// The exact sum or product. False when it does not fit.
+bool number_add(int64_t a, int64_t b, int64_t *out);
+bool number_multiply(int64_t a, int64_t b, int64_t *out);
+
 // The text lies in `room`.
 tr_str_t number_print(int64_t number, char room[NUMBER_TEXT_MAX]);
 

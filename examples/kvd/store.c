@@ -50,7 +50,7 @@ static int64_t
 time_after(int64_t now_ms, int64_t delay_ms)
 {
     int64_t at = 0;
-    return __builtin_add_overflow(now_ms, delay_ms, &at) ? INT64_MAX : at;
+    return number_add(now_ms, delay_ms, &at) ? at : INT64_MAX;
 }
 
 static store_result
@@ -87,7 +87,7 @@ add(store *s, const store_op *op, int64_t now_ms)
         }
         (void)table_get_expiry(&s->table, op->key, now_ms, &expires_ms);
     }
-    if (__builtin_add_overflow(number, op->number, &number)) {
+    if (!number_add(number, op->number, &number)) {
         return outcome_result(STORE_OVERFLOW);
     }
     char room[NUMBER_TEXT_MAX];

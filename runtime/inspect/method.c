@@ -4,9 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef TRI_VERSION
-#define TRI_VERSION "unknown"
-#endif
 
 static const struct method {
     const char *name;

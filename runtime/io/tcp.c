@@ -146,7 +146,7 @@ tr_tcp_adopt(tr_self *self, tr_socket_t socket, tr_tcp **out)
     if (socket.fd < 0) {
         return TR_EINVAL;
     }
-    tr_tcp *tcp;
+    tr_tcp *tcp = NULL;
     tr_err_t err = create(self, &tcp);
     if (err != TR_OK) {
         return err;
@@ -207,7 +207,7 @@ tr_tcp_connect(tr_self *self, const char *host, uint16_t port, tr_duration_t tim
     if (err != TR_OK) {
         return err;
     }
-    tr_tcp *tcp;
+    tr_tcp *tcp = NULL;
     err = create(self, &tcp);
     if (err != TR_OK) {
         return err;

@@ -343,6 +343,41 @@ Test(resp, remembers_that_a_reply_found_no_memory)
     cr_expect(eq(sz, buffer_size(&out), 0));
 }
 
+Test(number, adds_and_multiplies_what_fits)
+{
+    static const int64_t numbers[] = {INT64_MIN,
+                                      INT64_MIN + 1,
+                                      INT64_MIN / 2,
+                                      INT64_MIN / 10,
+                                      -3037000500,
+                                      -10,
+                                      -2,
+                                      -1,
+                                      0,
+                                      1,
+                                      2,
+                                      10,
+                                      3037000500,
+                                      INT64_MAX / 10,
+                                      INT64_MAX / 2,
+                                      INT64_MAX - 1,
+                                      INT64_MAX};
+    const size_t count = sizeof numbers / sizeof numbers[0];
+    for (size_t i = 0; i < count * count; i++) {
+        int64_t a = numbers[i / count];
+        int64_t b = numbers[i % count];
+        int64_t expected = 0;
+        int64_t got = 0;
+        bool fits = !__builtin_add_overflow(a, b, &expected);
+        cr_expect(eq(int, number_add(a, b, &got), fits));
+        cr_expect(eq(i64, got, fits ? expected : 0));
+        got = 0;
+        fits = !__builtin_mul_overflow(a, b, &expected);
+        cr_expect(eq(int, number_multiply(a, b, &got), fits));
+        cr_expect(eq(i64, got, fits ? expected : 0));
+    }
+}
+
 Test(number, reads_what_redis_reads)
 {
     static const struct {

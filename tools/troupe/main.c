@@ -12,9 +12,6 @@
 #include "text.h"
 #include "troupe/trace.h"
 
-#ifndef TRI_VERSION
-#define TRI_VERSION "unknown"
-#endif
 
 #define LIST_TIMEOUT_MS 500 // for the name of each process, when there are several
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "troupe/export.h"
+
 #define TABLE_COLUMNS 12
 
 // How output looks; decided once, at the start.
@@ -39,7 +41,7 @@ void table_fini(table *t);
 
 // Add the next cell, copied.
 void table_cell(table *t, const char *text);
-void table_cellf(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+TR_PRINTF(2, 3) void table_cellf(table *t, const char *format, ...);
 
 // Print the rows so far and forget them; the head comes before the first ones. Columns keep at
 // least the width they have, so that a table may be printed in parts.

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "troupe/export.h"
+
 // A growing text, terminated once there is anything in it. Zero is empty.
 typedef struct text {
     char *data;
@@ -20,7 +22,7 @@ void text_fini(text *t);
 void text_clear(text *t);
 void text_add(text *t, const char *data, size_t size);
 void text_add_z(text *t, const char *string);
-void text_printf(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+TR_PRINTF(2, 3) void text_printf(text *t, const char *format, ...);
 
 // The content as a C string, "" when empty.
 const char *text_z(const text *t);
