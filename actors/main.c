@@ -248,7 +248,7 @@ tr_main(int argc, char **argv, const tr_supervisor_t *root)
 {
     tr_main_opts_t opts = {.shutdown_ms = 0};
     const char *program = argc > 0 ? argv[0] : "service";
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) {
         long long number = 0;
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool is_workers = strcmp(argv[i], "--workers") == 0;
@@ -271,7 +271,6 @@ tr_main(int argc, char **argv, const tr_supervisor_t *root)
         } else {
             opts.shutdown_ms = number;
         }
-        i++;
     }
     return tr_main_run(&opts, root);
 }

@@ -39,12 +39,8 @@ conn_start(tr_self *self, void *state, const void *arg)
     conn *c = state;
     const conn_arg_t *a = arg;
     c->cluster = a->cluster;
-    tr_err_t err = tr_send(self, tr_self_ref(self), TR_MSG(conn_serve));
-    if (err != TR_OK) {
-        return err;
-    }
-    // Last: as long as start can fail, the socket is our parent's.
-    return tr_tcp_adopt(self, a->socket, &c->tcp);
+    tr_err_t err = tr_tcp_take(self, &c->tcp);
+    return err != TR_OK ? err : tr_send(self, tr_self_ref(self), TR_MSG(conn_serve));
 }
 
 // ---- replies ------------------------------------------------------------------------------------

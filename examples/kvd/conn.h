@@ -8,9 +8,8 @@
 #include "troupe/actor.h"
 #include "troupe/tcp.h"
 
-// The argument of its start. When start fails, the socket still belongs to whoever spawned it.
+// The argument of its start; its socket is given with the spawn.
 typedef struct conn_arg {
-    tr_socket_t socket;
     cluster_t cluster;
 } conn_arg_t;
 

@@ -115,24 +115,21 @@ refuse(tr_self *self, tr_socket_t socket)
 static void
 serve(tr_self *self, listener *l, tr_socket_t socket)
 {
-    conn_arg_t arg = {.socket = socket, .cluster = l->cluster};
+    conn_arg_t arg = {.cluster = l->cluster};
     tr_ref_t child;
     tr_err_t err = tr_spawn(self,
                             &(tr_spawn_opts_t){
                                 .behavior = &conn_behavior,
                                 .arg = &arg,
                                 .arg_size = sizeof arg,
+                                .socket = &socket,
                                 .mailbox_count = 8, // it writes to itself, once
                                 .shutdown_ms = 1000,
                             },
                             &child);
     if (err == TR_OK) {
         l->clients++;
-    } else if (err != TR_ETIMEOUT && err != TR_ECANCELED) {
-        tr_socket_close(socket);
-    }
-    // After those two the start may yet be running, and have the socket: it must not be closed
-    // twice, and the child is being killed.
+    } // otherwise the client sees a close, which says enough
 }
 
 static tr_err_t

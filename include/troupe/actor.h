@@ -27,10 +27,11 @@
 #include "troupe/export.h"
 #include "troupe/message.h"
 #include "troupe/ref.h"
+#include "troupe/socket.h"
 
 TR_BEGIN_DECLS
 
-/** An actor as its own handler sees it. Borrowed: valid inside the handler it was passed to. */
+/** An actor as its own handlers see it: the same pointer in all of them, to be used only there. */
 typedef struct tr_self tr_self;
 
 /**
@@ -63,7 +64,8 @@ typedef struct tr_behavior {
     tr_start_fn start;     // may be NULL
     tr_receive_fn receive; // required
     tr_stop_fn stop;       // may be NULL
-    size_t stack_bytes;    // stack of its handlers, at least the runtime's and at most 128 times that; 0: it
+    size_t stack_bytes; // stack of its handlers, at least the runtime's and at most 128 times that;
+                        // 0: it
 } tr_behavior_t;
 
 /** What a send does when the mailbox is at its bound. */
@@ -102,9 +104,11 @@ typedef struct tr_spawn_opts {
     const char *name;              // of this one actor; copied; NULL: the behavior's name serves
     const void *arg;               // passed to start; copied, so that a restart has it too
     size_t arg_size;               // bytes at arg
-    uint32_t mailbox_count;        // bound in messages; 0 for 256
-    size_t mailbox_bytes;          // bound in bytes; 0 for 1 MiB
-    tr_full_policy_t full;         // when the bound is reached
+    const tr_socket_t *socket; // for the actor to take with tr_tcp_take; given, also when the spawn
+                               // fails: the runtime closes what nobody took. NULL: none
+    uint32_t mailbox_count;    // bound in messages; 0 for 256
+    size_t mailbox_bytes;      // bound in bytes; 0 for 1 MiB
+    tr_full_policy_t full;     // when the bound is reached
     tr_place_t place;
     uint32_t worker; // for TR_PLACE_AT
     tr_after_exit_t after_exit;
@@ -116,6 +120,8 @@ typedef struct tr_spawn_opts {
 /**
  * Start a child of `self`. Returns when its start handler has returned, so that a child that is
  * there is a child that works; without a start handler it returns at once.
+ *
+ * A spawn that fails is not reported again: no tr_child_exit follows.
  *
  * @param out  the child's address, written only on TR_OK. A value.
  * @return TR_OK, the error of its start, or
@@ -152,9 +158,10 @@ TR_API int64_t tr_now_ns(const tr_self *self);
  * Send a message to an actor.
  *
  * TR_OK means the message is in the mailbox, not that anyone has read it. Messages from one sender
- * to one receiver arrive in the order they were sent. Where the mailbox is full and its policy is
- * TR_SUSPEND, `self` waits its turn until the deadline of the message it is handling, if that one
- * has a deadline.
+ * to one receiver arrive in the order they were sent. Mail to oneself is like any other, and
+ * survives a restart; what belongs to this life alone is sent with tr_send_after. Where the mailbox
+ * is full and its policy is TR_SUSPEND, `self` waits its turn until the deadline of the message it
+ * is handling, if that one has a deadline.
  *
  * @param to     who should receive it. Sending to the dead is ordinary: see TR_EDEAD.
  * @param type   the message's type, and

@@ -8,11 +8,8 @@
  *     err = tr_tcp_write(self, conn, "PING\r\n", 6, tr_seconds(1));
  *     err = tr_tcp_read(self, conn, buffer, sizeof buffer, tr_seconds(1), &size);
  *
- * To serve connections on every worker, one actor accepts and hands each socket to a child:
- *
- *     tr_tcp_accept(self, listener, TR_FOREVER, &socket);
- *     tr_spawn(self, &(tr_spawn_opts_t){.behavior = &conn, .arg = &socket, .arg_size = sizeof
- * socket}, &child);                                   // its start calls tr_tcp_adopt
+ * To serve connections on every worker, one actor accepts and gives each socket to a child that the
+ * runtime places anywhere: see socket.h.
  */
 #ifndef TROUPE_TCP_H
 #define TROUPE_TCP_H
@@ -21,6 +18,7 @@
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
+#include "troupe/socket.h"
 
 TR_BEGIN_DECLS
 
@@ -29,12 +27,6 @@ typedef struct tr_tcp_listener tr_tcp_listener;
 
 /** A connection. Owned by the life that opened or adopted it; used by that actor only. */
 typedef struct tr_tcp tr_tcp;
-
-/** A connected socket on its way from one actor to another. Whoever has it must adopt or close it.
- */
-typedef struct tr_socket {
-    int fd; // -1 is none
-} tr_socket_t;
 
 /** Zero is the default of every field. */
 typedef struct tr_tcp_listen_opts {
@@ -70,14 +62,19 @@ TR_API void tr_tcp_listener_close(tr_self *self, tr_tcp_listener *listener);
 TR_API TR_MUST_CHECK tr_err_t tr_tcp_accept(tr_self *self, tr_tcp_listener *listener,
                                             tr_duration_t timeout, tr_socket_t *out);
 
-/** Close a socket that nobody adopted. tr_socket_t{-1} is allowed. @threads any */
-TR_API void tr_socket_close(tr_socket_t socket);
-
 /**
  * Make a socket a connection of this actor. On TR_OK the socket is given; otherwise still yours.
  * @return TR_OK, TR_EINVAL, TR_ENOMEM
  */
 TR_API TR_MUST_CHECK tr_err_t tr_tcp_adopt(tr_self *self, tr_socket_t socket, tr_tcp **out);
+
+/**
+ * Make the socket that this actor was given at its spawn a connection. To be called in start; a
+ * socket that nobody takes is closed when the actor ends.
+ * @return TR_OK, TR_ENOTFOUND when none was given or it was taken before (also by an earlier life),
+ *         TR_EINVAL, TR_ENOMEM
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_tcp_take(tr_self *self, tr_tcp **out);
 
 /**
  * Connect to a numeric address.

@@ -14,6 +14,7 @@
 #include "troupe/message.h"
 #include "troupe/ref.h"
 #include "troupe/runtime.h"
+#include "troupe/socket.h"
 #include "troupe/supervisor.h"
 #include "troupe/tcp.h"
 

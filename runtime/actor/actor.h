@@ -70,6 +70,7 @@ typedef struct tri_cold {
     // Given at spawn, constant for all lives.
     tr_spawn_opts_t opts; // `name` and `arg` point into this block
     tr_ref_t ref;         // its address, also after it has ended
+    int socket;           // given at spawn and not yet taken; -1: none
     // This life.
     tri_list children;  // of all ages, by cold.sibling
     tri_list memory;    // tr_alloc

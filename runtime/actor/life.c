@@ -19,6 +19,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define DEFAULT_COUNT       256u
 #define DEFAULT_BYTES       ((uint64_t)1024 * 1024)
@@ -100,6 +101,7 @@ create_cold(const tr_spawn_opts_t *opts, void **out_state)
     }
     tri_cold *cold = (tri_cold *)(void *)block;
     cold->opts = *opts;
+    cold->socket = opts->socket != NULL ? opts->socket->fd : -1;
     if (opts->arg != NULL) {
         cold->opts.arg = memcpy(block + arg_at, opts->arg, opts->arg_size);
     }
@@ -238,19 +240,27 @@ may_spawn(const tri_actor *self)
     return !self->is_stopping && !self->is_killed && tri_actor_phase(self) != TRI_PHASE_ENDING;
 }
 
+// A child, made and not started. From TR_OK on it owns the socket; until then we close it.
+static tr_err_t
+make_child(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
+{
+    tr_err_t err = tri_spawn_opts_check(self->rt, opts);
+    if (err == TR_OK) {
+        err = may_spawn(self) ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
+                              : TR_ECANCELED;
+    }
+    if (err != TR_OK && opts->socket != NULL) {
+        tr_socket_close(*opts->socket);
+    }
+    return err;
+}
+
 tr_err_t
 tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out)
 {
-    tr_err_t err = tri_spawn_opts_check(self->rt, opts);
-    if (err != TR_OK) {
-        return err;
-    }
-    if (!may_spawn(self)) {
-        return TR_ECANCELED;
-    }
     tri_worker *here = tri_actor_worker(self);
-    tri_actor *child;
-    err = tri_life_create(self->rt, self, here, opts, &child);
+    tri_actor *child = NULL;
+    tr_err_t err = make_child(self, opts, &child);
     if (err != TR_OK) {
         return err;
     }
@@ -603,6 +613,7 @@ tri_life_finish(tri_actor *actor)
         pthread_mutex_unlock(&rt->lock);
     }
     tri_count(&here->counters, TRI_ENDED);
+    tr_socket_close((tr_socket_t){cold->socket});
     if (cold->start_reply != NULL) {
         cold->is_silent = true;
         tri_life_answer_start(actor, actor->reason != TR_OK ? actor->reason : TR_ECANCELED);
@@ -647,6 +658,14 @@ tr_fail(tr_self *self, tr_err_t reason, const char *format, ...)
     vsnprintf(self->cold->text, sizeof self->cold->text, format, args);
     va_end(args);
     tri_life_abort(self, reason == TR_OK || reason == TR_EUNHANDLED ? TR_EFAULT : reason);
+}
+
+void
+tr_socket_close(tr_socket_t socket)
+{
+    if (socket.fd >= 0) {
+        close(socket.fd);
+    }
 }
 
 void

@@ -75,10 +75,18 @@ root_receive(tr_self *self, void *state, const tr_message *msg)
     if (request != NULL) {
         tr_ref_t actor;
         tr_err_t err = tr_spawn(self, (const tr_spawn_opts_t *)(uintptr_t)request->opts, &actor);
-        if (err != TR_OK) {
-            return tr_reply_error(self, err);
+        if (err == TR_OK) {
+            err = tr_reply(self, TR_MSG(tr_root_spawned, .actor = actor));
+            if (err != TR_OK) {
+                tr_err_t killed = tr_kill(self, actor); // nobody would know of it
+                (void)killed;                           // it is a child of ours
+            }
         }
-        return tr_reply(self, TR_MSG(tr_root_spawned, .actor = actor));
+        if (err != TR_OK) {
+            err = tr_reply_error(self, err);
+            (void)err; // without memory even for that, the thread gets TR_ENOREPLY
+        }
+        return TR_OK;
     }
     // The end of a child was logged; threads outside watch what they care about.
     return tr_as(tr_child_exit, msg) != NULL ? TR_OK : TR_EUNHANDLED;
@@ -104,6 +112,11 @@ tr_err_t
 tr_runtime_spawn(tr_runtime *rt, const tr_spawn_opts_t *opts, tr_ref_t *out)
 {
     tr_err_t err = tri_spawn_opts_check(rt, opts);
+    if (err == TR_OK && opts->socket != NULL) {
+        tri_log(rt, TR_LOG_ERROR, "cannot spawn %s: only an actor can give it a socket",
+                opts->behavior->name);
+        err = TR_EINVAL;
+    }
     if (err != TR_OK) {
         return err;
     }

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 static const struct method {
     const char *name;
     tr_trace_err_t (*answer)(tri_method_call_t *call);

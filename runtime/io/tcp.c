@@ -132,14 +132,6 @@ tr_tcp_close(tr_self *self, tr_tcp *tcp)
     }
 }
 
-void
-tr_socket_close(tr_socket_t socket)
-{
-    if (socket.fd >= 0) {
-        close(socket.fd);
-    }
-}
-
 tr_err_t
 tr_tcp_adopt(tr_self *self, tr_socket_t socket, tr_tcp **out)
 {
@@ -159,6 +151,19 @@ tr_tcp_adopt(tr_self *self, tr_socket_t socket, tr_tcp **out)
     uv_tcp_nodelay(&tcp->handle, 1); // refused by sockets that are not TCP, which is no harm
     *out = tcp;
     return TR_OK;
+}
+
+tr_err_t
+tr_tcp_take(tr_self *self, tr_tcp **out)
+{
+    if (self->cold->socket < 0) {
+        return TR_ENOTFOUND;
+    }
+    tr_err_t err = tr_tcp_adopt(self, (tr_socket_t){self->cold->socket}, out);
+    if (err == TR_OK) {
+        self->cold->socket = -1;
+    }
+    return err;
 }
 
 // ---- connecting

@@ -104,7 +104,10 @@ function check_runtime(    here)
 
 function check_client(who)
 {
-    if (quoted ? !((own "/" name) in exists) && !(("include/" name) in exists) : !(stem in posix)) {
+    if (("include/" name) in exists) {
+        return # in quotes or, as a program outside would write it, in angle brackets
+    }
+    if (quoted ? !((own "/" name) in exists) : !(stem in posix)) {
         wrong(FNR, who " includes troupe/, the C and POSIX library and its own folder only, not " name)
     }
 }

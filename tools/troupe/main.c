@@ -12,7 +12,6 @@
 #include "text.h"
 #include "troupe/trace.h"
 
-
 #define LIST_TIMEOUT_MS 500 // for the name of each process, when there are several
 
 static tool_exit

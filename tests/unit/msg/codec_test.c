@@ -21,7 +21,7 @@ decode_err(const tr_type_t *type, const void *data, size_t size, size_t limit)
     void *block = (void *)1;
     size_t block_size = 12345;
     // A copy of exactly this size, so that a sanitizer sees a step over its end.
-    void *exact = malloc(size);
+    void *exact = calloc(1, size);
     memcpy(exact, data, size);
     tr_err_t err = tri_decode(type, exact, size, limit, &block, &block_size);
     free(exact);
