@@ -60,7 +60,7 @@ tri_depot_fini(tri_depot *depot)
 void
 tri_pool_init(tri_pool *pool, tri_depot *depot)
 {
-    *pool = (tri_pool){.depot = depot};
+    *pool = (tri_pool){.depot = depot, .is_watched = is_watched()};
 }
 
 static bool
@@ -116,7 +116,7 @@ void *
 tri_pool_take(tri_pool *pool, size_t size, uint8_t *out_class)
 {
     uint8_t class = class_of(size);
-    if (TRI_UNLIKELY(class == TRI_POOL_HEAP || pool == NULL || is_watched())) {
+    if (TRI_UNLIKELY(class == TRI_POOL_HEAP || pool == NULL || pool->is_watched)) {
         *out_class = TRI_POOL_HEAP;
         return tri_alloc(size);
     }

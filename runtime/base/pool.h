@@ -5,6 +5,7 @@
 #define TRI_BASE_POOL_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ typedef struct tri_depot {
 // One worker's own blocks. Used by the thread that runs the worker only.
 typedef struct tri_pool {
     tri_depot *depot;
+    bool is_watched; // by a tool that looks at the heap: everything comes from there
     struct {
         tri_pool_block *blocks;
         uint32_t count;
