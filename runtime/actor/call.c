@@ -237,12 +237,11 @@ post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     return TR_OK;
 }
 
-// Lend an answer to the handler in progress.
-static void
-lend(tr_self *self, tr_message *answer)
+void
+tri_call_lend(tr_message **list, tr_message *msg)
 {
-    answer->parcel.mail.next = self->answers == NULL ? NULL : &self->answers->parcel.mail;
-    self->answers = answer;
+    msg->parcel.mail.next = *list == NULL ? NULL : &(*list)->parcel.mail;
+    *list = msg;
 }
 
 tr_err_t
@@ -268,7 +267,7 @@ tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
         tri_destroy_message(self->rt, tri_actor_worker(self), answer);
         return err;
     }
-    lend(self, answer);
+    tri_call_lend(&self->answers, answer); // to the handler in progress
     const void *lent = expect != NULL ? (const void *)answer->value : answer;
     memcpy(out, &lent, sizeof lent);
     return TR_OK;
@@ -313,13 +312,12 @@ tr_message_keep(tr_self *self, const tr_message *msg)
         return NULL;
     }
     copy->sender = tr_message_sender(msg);
-    copy->parcel.mail.next = self->kept_messages == NULL ? NULL : &self->kept_messages->parcel.mail;
-    self->kept_messages = copy;
+    tri_call_lend(&self->kept_messages, copy);
     return copy;
 }
 
-static bool
-release_from(tri_actor *actor, tr_message **list, const void *value)
+tr_message *
+tri_call_take_back(tr_message **list, const void *value)
 {
     tri_mail *before = NULL;
     for (tr_message *msg = *list; msg != NULL;) {
@@ -331,21 +329,25 @@ release_from(tri_actor *actor, tr_message **list, const void *value)
             } else {
                 before->next = next;
             }
-            tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
-            return true;
+            return msg;
         }
         before = &msg->parcel.mail;
         msg = following;
     }
-    return false;
+    return NULL;
 }
 
 void
 tr_release(tr_self *self, const void *value)
 {
-    if (value == NULL || release_from(self, &self->answers, value)) {
+    if (value == NULL) {
         return;
     }
-    bool was_ours = release_from(self, &self->kept_messages, value);
-    TRI_ASSERT(was_ours, "%s releases %p, which was not lent to it", tri_actor_name(self), value);
+    tr_message *msg = tri_call_take_back(&self->answers, value);
+    if (msg == NULL) {
+        msg = tri_call_take_back(&self->kept_messages, value);
+    }
+    TRI_ASSERT(msg != NULL, "%s releases %p, which was not lent to it", tri_actor_name(self),
+               value);
+    tri_destroy_message(self->rt, tri_actor_worker(self), msg);
 }

@@ -20,6 +20,13 @@ void tri_call_release_answers(tri_actor *actor);
 // Owner: a life ends with these duties open.
 void tri_call_fail_tokens(tri_actor *actor, tr_err_t error);
 
+// Take the message that was lent as `value`, itself or its value, out of a list of such; NULL: it
+// is not there.
+tr_message *tri_call_take_back(tr_message **list, const void *value);
+
+// Put a message on such a list.
+void tri_call_lend(tr_message **list, tr_message *msg);
+
 // What an answer means for the one who called: TR_OK, the error it carries, or TR_ETYPE.
 tr_err_t tri_call_verdict(const tr_message *answer, const tr_type_t *expect);
 

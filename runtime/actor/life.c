@@ -7,6 +7,7 @@
 #include "actor/life.h"
 
 #include "actor/call.h"
+#include "actor/child.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
 #include "actor/resource.h"
@@ -21,10 +22,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DEFAULT_COUNT       256u
-#define DEFAULT_BYTES       ((uint64_t)1024 * 1024)
-#define DEFAULT_START_MS    5000
-#define DEFAULT_SHUTDOWN_MS 5000
+#define DEFAULT_COUNT 256u
+#define DEFAULT_BYTES ((uint64_t)1024 * 1024)
 
 // ---- options
 
@@ -198,164 +197,7 @@ tri_life_release_owner(tri_worker *here, tri_actor *actor)
     }
 }
 
-// Ask for a start and wait for its end. `reply` is the room for its answer.
-static tr_err_t
-await_start(tri_actor *self, tri_actor *child, tri_request *request)
-{
-    int64_t timeout_ms = child->cold->opts.start_timeout_ms;
-    tr_duration_t timeout = timeout_ms == TR_START_INFINITE
-                                ? TR_FOREVER
-                                : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
-    int64_t deadline = tri_wait_deadline(self, timeout);
-    tr_err_t err = tri_request_wait(self, request, "start", deadline);
-    if (err != TR_OK) {
-        child->cold->is_unborn = true;
-        tri_life_stop_child(self, child, true);
-        return err;
-    }
-    err = tri_message_error(request->answer);
-    tri_destroy_message(self->rt, tri_actor_worker(self), request->answer);
-    return err;
-}
-
-// Room for the answer, made by the parent, so that the child's side cannot fail.
-static tr_err_t
-prepare_start(tri_actor *self, tri_cold *child, tri_request *request)
-{
-    tri_worker *here = tri_actor_worker(self);
-    tr_message *reply = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
-    if (reply == NULL) {
-        return TR_ENOMEM;
-    }
-    tri_request_open(self, request);
-    reply->sender = tri_actor_ref(self);
-    reply->request = request->id;
-    child->start_reply = reply;
-    return TR_OK;
-}
-
-static bool
-may_spawn(const tri_actor *self)
-{
-    return !self->is_stopping && !self->is_killed && tri_actor_phase(self) != TRI_PHASE_ENDING;
-}
-
-// A child, made and not started. From TR_OK on it owns the socket; until then we close it.
-static tr_err_t
-make_child(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
-{
-    tr_err_t err = tri_spawn_opts_check(self->rt, opts);
-    if (err == TR_OK) {
-        err = may_spawn(self) ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
-                              : TR_ECANCELED;
-    }
-    if (err != TR_OK && opts->socket != NULL) {
-        tr_socket_close(*opts->socket);
-    }
-    return err;
-}
-
-tr_err_t
-tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out)
-{
-    tri_worker *here = tri_actor_worker(self);
-    tri_actor *child = NULL;
-    tr_err_t err = make_child(self, opts, &child);
-    if (err != TR_OK) {
-        return err;
-    }
-    tr_ref_t ref = tri_actor_ref(child);
-    if (opts->behavior->start == NULL) {
-        tri_life_release_owner(here, child);
-        *out = ref;
-        return TR_OK;
-    }
-    tri_request request;
-    err = prepare_start(self, child->cold, &request);
-    if (err != TR_OK) {
-        child->cold->is_unborn = true;
-        tri_life_release_owner(here, child);
-        tri_life_stop_child(self, child, true);
-        return err;
-    }
-    tri_worker_schedule(here, &child->task);
-    err = await_start(self, child, &request);
-    if (err == TR_OK) {
-        *out = ref;
-    }
-    return err;
-}
-
-// ---- restart
-
-static tri_actor *
-find_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
-{
-    tri_actor *child = tri_table_find(&self->rt->table, ref);
-    if (child == NULL) {
-        *out_err = TR_EDEAD;
-        return NULL;
-    }
-    if (TRI_PEEK(&child->parent) != tri_actor_ref(self).raw) {
-        *out_err = TR_EINVAL;
-        return NULL;
-    }
-    return child;
-}
-
-static tri_actor *
-find_held_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
-{
-    tri_actor *child = find_child(self, ref, out_err);
-    if (child != NULL && child->cold->is_told_to_stop) {
-        *out_err = TR_EDEAD;
-        return NULL;
-    }
-    if (child != NULL && !child->cold->is_known_held) {
-        *out_err = TR_EALREADY;
-        return NULL;
-    }
-    return child;
-}
-
-tr_err_t
-tr_restart(tr_self *self, tr_ref_t ref)
-{
-    tr_err_t err = TR_OK;
-    tri_actor *child = find_held_child(self, ref, &err);
-    if (child == NULL) {
-        return err;
-    }
-    if (!may_spawn(self)) {
-        return TR_ECANCELED;
-    }
-    tri_request request;
-    err = prepare_start(self, child->cold, &request);
-    if (err != TR_OK) {
-        return err;
-    }
-    child->cold->is_known_held = false;
-    tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_RESTART);
-    err = await_start(self, child, &request);
-    if (err != TR_OK && !child->cold->is_told_to_stop) {
-        child->cold->is_known_held = true; // its start has failed: held again
-    }
-    return err;
-}
-
-tr_err_t
-tr_discard(tr_self *self, tr_ref_t ref)
-{
-    tr_err_t err = TR_OK;
-    tri_actor *child = find_held_child(self, ref, &err);
-    if (child == NULL) {
-        return err;
-    }
-    child->cold->is_known_held = false;
-    child->cold->is_told_to_stop = true;
-    tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_DISCARD);
-    return TR_OK;
-}
+// ---- beginning again
 
 void
 tri_life_begin_again(tri_actor *actor)
@@ -384,98 +226,6 @@ tri_life_answer_start(tri_actor *actor, tr_err_t error)
         tri_call_fail(actor->rt, tri_actor_worker(actor), reply, error);
     }
 }
-
-// ---- stopping children
-
-static void
-on_stop_timer(tri_timer *timer, void *worker)
-{
-    tri_cold *child = TRI_CONTAINER(timer, tri_cold, stop_timer);
-    tri_actor_order(worker, child->self, TRI_ORDER_KILL);
-}
-
-void
-tri_life_stop_child(tri_actor *parent, tri_actor *child, bool kill)
-{
-    tri_worker *here = tri_actor_worker(parent);
-    tri_cold *cold = child->cold;
-    int64_t shutdown_ms = cold->opts.shutdown_ms;
-    cold->is_told_to_stop = true;
-    if (kill || shutdown_ms == TR_SHUTDOWN_KILL) {
-        tri_wheel_cancel(&here->wheel, &cold->stop_timer);
-        tri_actor_order(here, child, TRI_ORDER_KILL);
-        return;
-    }
-    if (shutdown_ms != TR_SHUTDOWN_INFINITE && !tri_timer_is_armed(&cold->stop_timer)) {
-        int64_t ms = shutdown_ms != TR_SHUTDOWN_DEFAULT ? shutdown_ms : DEFAULT_SHUTDOWN_MS;
-        cold->stop_timer.fire = on_stop_timer;
-        tri_wheel_arm(&here->wheel, &cold->stop_timer,
-                      tri_worker_clock(here) +
-                          (ms < INT64_MAX / 2000000 ? ms * 1000000 : INT64_MAX / 2));
-    }
-    tri_actor_order(here, child, TRI_ORDER_STOP);
-}
-
-static tr_err_t
-stop_one(tri_actor *self, tr_ref_t ref, bool kill)
-{
-    if (tr_ref_equal(tri_actor_ref(self), ref)) {
-        tri_actor_order(tri_actor_worker(self), self, kill ? TRI_ORDER_KILL : TRI_ORDER_STOP);
-        return TR_OK;
-    }
-    tr_err_t err = TR_OK;
-    tri_actor *child = find_child(self, ref, &err);
-    if (child != NULL) {
-        tri_life_stop_child(self, child, kill);
-    }
-    return err;
-}
-
-tr_err_t
-tr_stop(tr_self *self, tr_ref_t actor)
-{
-    return stop_one(self, actor, false);
-}
-
-tr_err_t
-tr_kill(tr_self *self, tr_ref_t actor)
-{
-    return stop_one(self, actor, true);
-}
-
-// All at once, or the youngest that is left; those that were told before are left to their timer.
-static void
-stop_children(tri_actor *actor)
-{
-    tri_list *children = &actor->cold->children;
-    bool together = actor->is_killed || actor->cold->opts.stop_order == TR_STOP_TOGETHER;
-    uint8_t how = actor->is_killed ? TRI_ORDER_KILL : TRI_ORDER_STOP;
-    if (together && actor->cold->told_children >= how) {
-        return; // each end of a child leads here
-    }
-    actor->cold->told_children = together ? how : 0;
-    for (tri_list *link = children->prev; link != children; link = link->prev) {
-        tri_cold *child = TRI_CONTAINER(link, tri_cold, sibling);
-        if (actor->is_killed || !child->is_told_to_stop) {
-            tri_life_stop_child(actor, child->self, actor->is_killed);
-        }
-        if (!together) {
-            return;
-        }
-    }
-}
-
-void
-tri_life_reap(tri_worker *here, tri_actor *child)
-{
-    tri_cold *cold = child->cold;
-    tr_runtime *rt = child->rt;
-    tri_wheel_cancel(&here->wheel, &cold->stop_timer);
-    tri_list_remove(&cold->sibling);
-    tri_free(cold);
-    tri_table_give(&rt->table, child);
-}
-
 // ---- the end of a life
 
 void
@@ -551,7 +301,7 @@ tri_life_end_step(tri_actor *actor)
             actor->ending = TRI_ENDING_STOP;
             return true;
         }
-        stop_children(actor);
+        tri_children_stop(actor);
         return false;
     case TRI_ENDING_STOP:
     case TRI_ENDING_RELEASE:

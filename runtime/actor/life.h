@@ -35,12 +35,6 @@ void tri_life_begin_again(tri_actor *actor);
 // Owner: answer the tr_spawn or tr_restart that waits for this life's start.
 void tri_life_answer_start(tri_actor *actor, tr_err_t error);
 
-// Owner of the parent: a child has ended for good and its notice was taken: the slot is free.
-void tri_life_reap(tri_worker *here, tri_actor *child);
-
-// Owner of the parent: tell a child to stop, and kill it when that takes too long.
-void tri_life_stop_child(tri_actor *parent, tri_actor *child, bool kill);
-
 // End the handler in progress on its own stack, which is given up. Owner, inside the handler.
 TRI_NORETURN void tri_life_abort(tri_actor *self, tr_err_t reason);
 

@@ -8,6 +8,7 @@
 #include "actor/system.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/panic.h"
 
 struct tri_port {
     tri_actor *slot;
@@ -184,6 +185,9 @@ tri_port_await(tr_runtime *rt, tri_port *port, uint32_t request, int64_t deadlin
 void
 tri_ports_destroy(tr_runtime *rt)
 {
+    while (rt->lent != NULL) {
+        tri_destroy_message(rt, NULL, tri_call_take_back(&rt->lent, rt->lent));
+    }
     while (rt->ports != NULL) {
         tri_port *port = rt->ports;
         rt->ports = port->next;
@@ -297,6 +301,9 @@ tr_runtime_call(tr_runtime *rt, tr_ref_t to, const tr_type_t *type, const void *
         tri_destroy_message(rt, NULL, answer);
         return err;
     }
+    pthread_mutex_lock(&rt->lock);
+    tri_call_lend(&rt->lent, answer);
+    pthread_mutex_unlock(&rt->lock);
     const void *given = expect != NULL ? (const void *)answer->value : answer;
     memcpy(out, &given, sizeof given);
     return TR_OK;
@@ -305,7 +312,13 @@ tr_runtime_call(tr_runtime *rt, tr_ref_t to, const tr_type_t *type, const void *
 void
 tr_runtime_release(tr_runtime *rt, const void *value)
 {
-    if (value != NULL) {
-        tri_destroy_message(rt, NULL, tri_message_of(value));
+    if (value == NULL) {
+        return;
     }
+    // The value is the message itself where any type was asked for: only the list can tell.
+    pthread_mutex_lock(&rt->lock);
+    tr_message *msg = tri_call_take_back(&rt->lent, value);
+    pthread_mutex_unlock(&rt->lock);
+    TRI_ASSERT(msg != NULL, "%p was not lent by tr_runtime_call", value);
+    tri_destroy_message(rt, NULL, msg);
 }

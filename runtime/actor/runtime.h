@@ -26,7 +26,8 @@ struct tr_runtime {
     pthread_mutex_t lock;        // what follows, and actors' own names
     pthread_cond_t ended;        // signalled when the root has ended
     bool has_ended;
-    tri_port *ports; // idle ones
+    tri_port *ports;  // idle ones
+    tr_message *lent; // answers that threads outside have not given back
     struct {
         const tr_behavior_t *behavior;
         const tr_type_t *type;

@@ -5,6 +5,7 @@
 // Any handler may suspend, and then returns here on its own stack, later; or abandon the stack, and
 // then the turn is taken up by tri_actor_turn anew. So what must survive a handler is in the actor.
 #include "actor/call.h"
+#include "actor/child.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
@@ -249,7 +250,7 @@ tell_child_exit(tri_actor *actor, tri_cold *child, bool held)
     child->is_known_held = held;
     bool is_silent = child->is_silent || child->is_unborn;
     if (!held) {
-        tri_life_reap(tri_actor_worker(actor), child->self);
+        tri_child_reap(tri_actor_worker(actor), child->self);
     }
     // A parent on its way out takes note and no more.
     if (is_silent || tri_actor_phase(actor) != TRI_PHASE_RUNNING || actor->is_killed) {

@@ -5,6 +5,7 @@
 #include "actor/resource.h"
 #include "actor/wait.h"
 #include "base/memory.h"
+#include "base/panic.h"
 #include "io/address.h"
 #include "io/uverr.h"
 
@@ -13,7 +14,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define BACKLOG_DEFAULT 1024
+#define BACKLOG_DEFAULT  1024
+#define ACCEPTS_IN_A_ROW 64u // without a wait, before others get their turn
 
 struct tr_tcp_listener {
     tri_resource resource;
@@ -22,6 +24,7 @@ struct tr_tcp_listener {
     uint16_t port;
     uv_poll_t poll;
     tri_wait *acceptor;
+    uint32_t accepts_in_a_row; // since this actor last waited here
 };
 
 static void
@@ -46,6 +49,8 @@ void
 tr_tcp_listener_close(tr_self *self, tr_tcp_listener *listener)
 {
     if (listener != NULL) {
+        TRI_ASSERT(listener->owner == self, "a listener is closed by slot %u, not by its owner",
+                   self->slot);
         tri_resource_detach(&listener->resource);
         release(&listener->resource, self);
     }
@@ -85,7 +90,11 @@ prepare(int fd, const struct sockaddr_storage *address, socklen_t size,
         return err;
     }
     int backlog = opts->backlog != 0 ? (int)(opts->backlog & INT32_MAX) : BACKLOG_DEFAULT;
-    if (bind(fd, (const struct sockaddr *)address, size) != 0 || listen(fd, backlog) != 0) {
+    if (bind(fd, (const struct sockaddr *)address, size) != 0) {
+        // What the system calls a wrong argument is the address: one of a link without the link.
+        return errno == EINVAL ? TR_EADDR : tri_err_from_errno(errno);
+    }
+    if (listen(fd, backlog) != 0) {
         return tri_err_from_errno(errno);
     }
     return TR_OK;
@@ -187,6 +196,7 @@ await_readable(tr_self *self, tr_tcp_listener *listener, int64_t deadline_ns)
     }
     struct accept_wait acceptor = {.wait.forsake = forsake_acceptor, .listener = listener};
     listener->acceptor = &acceptor.wait;
+    listener->accepts_in_a_row = 0;
     return tri_wait_for(self, &acceptor.wait, "tcp accept", deadline_ns);
 }
 
@@ -210,6 +220,18 @@ try_accept(int fd, int *out_fd)
     return 0;
 }
 
+// While there is always someone in the backlog, others get their turn all the same.
+static tr_err_t
+take_turns(tr_self *self, tr_tcp_listener *listener)
+{
+    if (++listener->accepts_in_a_row <= ACCEPTS_IN_A_ROW) {
+        return TR_OK;
+    }
+    listener->accepts_in_a_row = 0;
+    tr_err_t err = tr_yield(self);
+    return err == TR_ENOMEM ? TR_OK : err; // without a stack to go on with: another time
+}
+
 tr_err_t
 tr_tcp_accept(tr_self *self, tr_tcp_listener *listener, tr_duration_t timeout, tr_socket_t *out)
 {
@@ -220,6 +242,10 @@ tr_tcp_accept(tr_self *self, tr_tcp_listener *listener, tr_duration_t timeout, t
         return TR_ECANCELED;
     }
     int64_t deadline = tri_wait_deadline(self, timeout);
+    tr_err_t turn = take_turns(self, listener);
+    if (turn != TR_OK) {
+        return turn;
+    }
     for (;;) {
         int number = try_accept(listener->fd, &out->fd);
         if (number == 0) {

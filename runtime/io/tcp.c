@@ -7,13 +7,15 @@
 //             straight into its own buffer.
 // Writing     The socket is tried at once; what it does not take is written while the actor waits,
 //             from the caller's own memory. A writer that leaves early therefore takes the handle
-//             down with it: after uv_close nobody reads that memory.
+//             down with it: after uv_close nobody reads that memory. A writer that never has to
+//             wait lets others run now and then all the same.
 // Lifetime    The struct is freed when both are over: the life's claim to it, and the handle.
 #include "troupe/tcp.h"
 
 #include "actor/resource.h"
 #include "actor/wait.h"
 #include "base/memory.h"
+#include "base/panic.h"
 #include "io/address.h"
 #include "io/uverr.h"
 
@@ -22,7 +24,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define STASH_BYTES ((size_t)16 * 1024)
+#define STASH_BYTES     ((size_t)16 * 1024)
+#define WRITES_IN_A_ROW 64u // without a wait, before others get their turn
 
 struct tr_tcp {
     tri_resource resource;
@@ -46,6 +49,8 @@ struct tr_tcp {
         uv_connect_t connect;
     } request;
     tri_wait *writer;
+    bool is_lost;             // a write has heard of a reset: the end that a read sees is none
+    uint32_t writes_in_a_row; // since this actor last waited here
 };
 
 // ---- beginnings and endings
@@ -127,15 +132,26 @@ void
 tr_tcp_close(tr_self *self, tr_tcp *tcp)
 {
     if (tcp != NULL) {
+        TRI_ASSERT(tcp->owner == self, "a connection is closed by slot %u, not by its owner",
+                   self->slot);
         tri_resource_detach(&tcp->resource);
         release(&tcp->resource, self);
     }
 }
 
+// libuv takes any descriptor here, and aborts later over those that epoll does not know.
+static bool
+is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
 tr_err_t
 tr_tcp_adopt(tr_self *self, tr_socket_t socket, tr_tcp **out)
 {
-    if (socket.fd < 0) {
+    if (!is_stream_socket(socket.fd)) {
         return TR_EINVAL;
     }
     tr_tcp *tcp = NULL;
@@ -168,6 +184,13 @@ tr_tcp_take(tr_self *self, tr_tcp **out)
 
 // ---- connecting
 
+// What the system calls a wrong argument is the address: one of a link without the link, say.
+static tr_err_t
+address_err(int status)
+{
+    return status == UV_EINVAL ? TR_EADDR : tri_err_from_uv(status);
+}
+
 static void
 on_connected(uv_connect_t *request, int status)
 {
@@ -175,7 +198,7 @@ on_connected(uv_connect_t *request, int status)
     if (tcp->writer != NULL) {
         tri_wait *wait = tcp->writer;
         tcp->writer = NULL;
-        tri_wait_complete(wait, tri_err_from_uv(status));
+        tri_wait_complete(wait, address_err(status));
     }
 }
 
@@ -199,6 +222,7 @@ await_writer(tr_self *self, tr_tcp *tcp, const char *what, int64_t deadline_ns)
 {
     struct tcp_wait writer = {.wait.forsake = forsake_writer, .tcp = tcp};
     tcp->writer = &writer.wait;
+    tcp->writes_in_a_row = 0;
     return tri_wait_for(self, &writer.wait, what, deadline_ns);
 }
 
@@ -219,7 +243,7 @@ tr_tcp_connect(tr_self *self, const char *host, uint16_t port, tr_duration_t tim
     }
     int status = uv_tcp_connect(&tcp->request.connect, &tcp->handle,
                                 (const struct sockaddr *)&address, on_connected);
-    err = status != 0 ? tri_err_from_uv(status) : await_writer(self, tcp, "tcp connect", deadline);
+    err = status != 0 ? address_err(status) : await_writer(self, tcp, "tcp connect", deadline);
     if (err != TR_OK) {
         tr_tcp_close(self, tcp);
         return err;
@@ -262,6 +286,16 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init(room != 0 ? tcp->stash + tcp->stash_end : NULL, (unsigned)room);
 }
 
+// So that a connection with nothing to say costs no stash.
+static void
+drop_empty_stash(tr_tcp *tcp)
+{
+    if (tcp->stash_at == tcp->stash_end) {
+        tri_free(tcp->stash);
+        tcp->stash = NULL;
+    }
+}
+
 static void
 stop_reading(tr_tcp *tcp)
 {
@@ -269,12 +303,30 @@ stop_reading(tr_tcp *tcp)
     tcp->is_reading = false;
 }
 
+// How an established connection ended. What the system gave up is as gone as what the peer reset;
+// TR_ETIMEOUT would promise that it is worth another try.
+static tr_err_t
+end_err(const tr_tcp *tcp, int status)
+{
+    switch (status) {
+    case UV_EOF:
+        return tcp->is_lost ? TR_ERESET : TR_EEOF;
+    case UV_ETIMEDOUT:
+    case UV_EHOSTUNREACH:
+    case UV_ENETUNREACH:
+        return TR_ERESET;
+    default:
+        return tri_err_from_uv(status);
+    }
+}
+
 static void
 on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     tr_tcp *tcp = stream->data;
     if (size == 0) {
-        return; // nothing there after all
+        drop_empty_stash(tcp); // nothing there after all
+        return;
     }
     if (size == UV_ENOBUFS) {
         stop_reading(tcp);
@@ -282,7 +334,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
     if (size < 0) {
         stop_reading(tcp);
-        tcp->read_end = tri_err_from_uv((int)size);
+        tcp->read_end = end_err(tcp, (int)size);
         wake_reader(tcp, tcp->read_end);
         return;
     }
@@ -304,10 +356,7 @@ take_stash(tr_tcp *tcp, void *buffer, size_t capacity)
     }
     memcpy(buffer, tcp->stash + tcp->stash_at, size);
     tcp->stash_at += size;
-    if (tcp->stash_at == tcp->stash_end) {
-        tri_free(tcp->stash);
-        tcp->stash = NULL;
-    }
+    drop_empty_stash(tcp);
     return size;
 }
 
@@ -351,6 +400,7 @@ tr_tcp_read(tr_self *self, tr_tcp *tcp, void *buffer, size_t capacity, tr_durati
     tcp->reader = &reader.wait;
     tcp->buffer = buffer;
     tcp->capacity = capacity;
+    tcp->writes_in_a_row = 0;
     err = tri_wait_for(self, &reader.wait, "tcp read", tri_wait_deadline(self, timeout));
     if (err == TR_OK) {
         *out_size = tcp->got;
@@ -360,6 +410,17 @@ tr_tcp_read(tr_self *self, tr_tcp *tcp, void *buffer, size_t capacity, tr_durati
 
 // ---- writing
 
+// A reset is told once, and a write may be the one to hear it. EPIPE says less: the peer has ended
+// what it sends, or we have, and the end that a read sees is a true one.
+static tr_err_t
+write_err(tr_tcp *tcp, int status)
+{
+    if (status != 0 && status != UV_EPIPE) {
+        tcp->is_lost = true;
+    }
+    return end_err(tcp, status);
+}
+
 static void
 on_written(uv_write_t *request, int status)
 {
@@ -367,8 +428,40 @@ on_written(uv_write_t *request, int status)
     tri_wait *wait = tcp->writer;
     if (wait != NULL) {
         tcp->writer = NULL;
-        tri_wait_complete(wait, tri_err_from_uv(status));
+        tri_wait_complete(wait, write_err(tcp, status));
     }
+}
+
+// A peer that is always faster would let this actor keep its worker, and never hear of a stop.
+static tr_err_t
+take_turns(tr_self *self, tr_tcp *tcp)
+{
+    if (++tcp->writes_in_a_row <= WRITES_IN_A_ROW) {
+        return TR_OK;
+    }
+    tcp->writes_in_a_row = 0;
+    tr_err_t err = tr_yield(self);
+    return err == TR_ENOMEM ? TR_OK : err; // without a stack to go on with: another time
+}
+
+// Write until the socket takes no more: what is left comes back in `at` and `size`.
+static tr_err_t
+write_at_once(tr_tcp *tcp, const char **at, size_t *size)
+{
+    while (*size != 0) {
+        size_t piece = *size < INT32_MAX ? *size : INT32_MAX;
+        uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)*at, (unsigned)piece);
+        int status = uv_try_write(stream_of(tcp), &buffer, 1);
+        if (status == UV_EAGAIN) {
+            break;
+        }
+        if (status < 0) {
+            return write_err(tcp, status);
+        }
+        *at += status;
+        *size -= (size_t)status;
+    }
+    return TR_OK;
 }
 
 tr_err_t
@@ -380,30 +473,21 @@ tr_tcp_write(tr_self *self, tr_tcp *tcp, const void *data, size_t size, tr_durat
     if (uv_is_closing(handle_of(tcp))) {
         return TR_ERESET;
     }
+    int64_t deadline = tri_wait_deadline(self, timeout);
     const char *at = data;
-    while (size != 0) {
-        size_t part = size < INT32_MAX ? size : INT32_MAX;
-        uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)at, (unsigned)part);
-        int status = uv_try_write(stream_of(tcp), &buffer, 1);
-        if (status > 0) {
-            at += status;
-            size -= (size_t)status;
-            continue;
-        }
-        if (status != UV_EAGAIN) {
-            return tri_err_from_uv(status);
-        }
-        status = uv_write(&tcp->request.write, stream_of(tcp), &buffer, 1, on_written);
-        tr_err_t err = status != 0
-                           ? tri_err_from_uv(status)
-                           : await_writer(self, tcp, "tcp write", tri_wait_deadline(self, timeout));
-        if (err != TR_OK) {
-            return err;
-        }
-        at += part;
-        size -= part;
+    tr_err_t err = take_turns(self, tcp);
+    if (err == TR_OK) {
+        err = write_at_once(tcp, &at, &size);
     }
-    return TR_OK;
+    while (err == TR_OK && size != 0) {
+        size_t piece = size < INT32_MAX ? size : INT32_MAX;
+        uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)at, (unsigned)piece);
+        int status = uv_write(&tcp->request.write, stream_of(tcp), &buffer, 1, on_written);
+        err = status != 0 ? write_err(tcp, status) : await_writer(self, tcp, "tcp write", deadline);
+        at += piece;
+        size -= piece;
+    }
+    return err;
 }
 
 tr_err_t

@@ -139,13 +139,16 @@ troupe_expect_balance(tr_runtime *rt)
               l->discarded, l->queued, (int64_t)(l->accepted - troupe_ledger_sum(l)));
 }
 
-// After the end of all actors: nothing is left of them.
+// After the end of all actors: nothing is left of them, once the last mail has arrived.
 static inline void
 troupe_expect_empty(tr_runtime *rt)
 {
     tr_stats_t s;
-    troupe_expect_balance(rt);
-    tr_runtime_stats(rt, &s);
+    int64_t until = troupe_now_ns() + 5 * INT64_C(1000000000);
+    do {
+        troupe_expect_balance(rt);
+        tr_runtime_stats(rt, &s);
+    } while (s.actors + s.ledger.queued + s.stacks != 0 && troupe_now_ns() < until);
     cr_expect(s.actors == 0, "%" PRIu64 " actors are left", s.actors);
     cr_expect(s.ledger.queued == 0, "%" PRIu64 " messages are left", s.ledger.queued);
     cr_expect(s.stacks == 0, "%" PRIu64 " stacks are left", s.stacks);

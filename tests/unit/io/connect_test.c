@@ -56,8 +56,7 @@ Test(connect, then_both_ends_talk)
     io_t read = {.buffer = got, .size = sizeof got, .timeout = TR_FOREVER};
     assert_ok(scene_do(&s, do_read, &read));
     cr_assert(memcmp(got, "question", read.done) == 0);
-    assert_ok(
-        scene_do(&s, do_write, &(io_t){.buffer = "answer", .size = 6, .timeout = TR_FOREVER}));
+    assert_ok(scene_do(&s, do_write, &(io_t){.data = "answer", .size = 6, .timeout = TR_FOREVER}));
     peer_recv(peer, got, 6);
     cr_assert(memcmp(got, "answer", 6) == 0);
     close(peer);

@@ -192,7 +192,7 @@ Test(listener, accept_wakes_when_someone_comes)
     io_t io = {.timeout = TR_FOREVER};
     scene_prompt(&s, do_accept, &io);
     int peer = peer_connect(s.port);
-    TROUPE_EVENTUALLY(scene_waits(&s, 0));
+    assert_ok(scene_await(&io));
     assert_ok(scene_do(&s, do_adopt, &io));
     close(peer);
     scene_end(&s);

@@ -42,11 +42,14 @@ typedef struct scene {
 // What an act is to do, and what came of it.
 typedef struct io_t {
     scene *scene;
-    void *buffer;
+    void *buffer;     // to read into
+    const void *data; // to write
     size_t size;
     tr_duration_t timeout;
     uint16_t port;
     tr_socket_t socket;
+    act_fn act; // of a prompted one
+    cue over;   // given at its end
     tr_err_t err;
     size_t done;
 } io_t;
@@ -184,11 +187,11 @@ pattern_is(const void *data, size_t at, size_t size)
 {
     const unsigned char *bytes = data;
     while (size != 0) {
-        size_t part = size < PERIOD ? size : PERIOD;
-        if (memcmp(bytes, pattern + at % PERIOD, part) != 0) {
+        size_t piece = size < PERIOD ? size : PERIOD;
+        if (memcmp(bytes, pattern + at % PERIOD, piece) != 0) {
             return false;
         }
-        bytes += part, at += part, size -= part;
+        bytes += piece, at += piece, size -= piece;
     }
     return true;
 }
@@ -255,7 +258,7 @@ do_write(tr_self *self, void *arg)
 {
     io_t *io = arg;
     io->err = NOT_BACK;
-    io->err = tr_tcp_write(self, io->scene->tcp, io->buffer, io->size, io->timeout);
+    io->err = tr_tcp_write(self, io->scene->tcp, io->data, io->size, io->timeout);
     return TR_OK;
 }
 
@@ -299,6 +302,7 @@ scene_do(scene *s, act_fn fn, io_t *io)
 static inline void
 scene_begin(scene *s, uint32_t workers)
 {
+    tr_runtime_destroy(troupe_begin(1)); // libuv keeps a pipe for the process from the first on
     *s = (scene){.descriptors = count_descriptors()};
     s->rt = troupe_begin(workers);
     s->actor = troupe_puppet(s->rt, NULL);
@@ -325,13 +329,32 @@ scene_waits(const scene *s, uint64_t count)
     return stats.stacks == count;
 }
 
+static inline tr_err_t
+do_prompted(tr_self *self, void *arg)
+{
+    io_t *io = arg;
+    tr_err_t err = io->act(self, io);
+    cue_give(&io->over);
+    return err;
+}
+
 // Begin an act without waiting for its end; returns once its handler is suspended.
 static inline void
 scene_prompt(scene *s, act_fn fn, io_t *io)
 {
     io->scene = s;
-    assert_ok(troupe_prompt(s->rt, s->actor, fn, io));
+    io->act = fn;
+    cue_init(&io->over);
+    assert_ok(troupe_prompt(s->rt, s->actor, do_prompted, io));
     TROUPE_EVENTUALLY(scene_waits(s, 1));
+}
+
+// Wait for the end of a prompted act and give the error that it recorded.
+static inline tr_err_t
+scene_await(io_t *io)
+{
+    CUE_AWAIT(&io->over);
+    return io->err;
 }
 
 static inline void

@@ -1,0 +1,293 @@
+// monitor_test.c: exactly one tr_down for each watch, whoever ends first.
+#include "troupe_test.h"
+
+TestSuite(monitor, .timeout = 60);
+
+typedef struct watcher {
+    tr_runtime *rt;
+    tr_ref_t ref, target;
+    tr_monitor_t monitor;
+    tr_err_t err;
+    _Atomic int downs;
+    tr_down last;
+    cue down;
+} watcher;
+
+static tr_err_t
+do_nothing(tr_self *self, void *arg)
+{
+    (void)self;
+    (void)arg;
+    return TR_OK;
+}
+
+static tr_err_t
+return_eio(tr_self *self, void *arg)
+{
+    (void)self;
+    (void)arg;
+    return TR_EIO;
+}
+
+static tr_err_t
+leave(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_exit(self);
+    return TR_OK;
+}
+
+static tr_err_t
+hear_down(tr_self *self, void *arg, const tr_message *msg)
+{
+    (void)self;
+    watcher *w = arg;
+    const tr_down *down = tr_as(tr_down, msg);
+    if (down == NULL) {
+        return TR_EUNHANDLED;
+    }
+    w->last = *down;
+    w->downs++;
+    cue_give(&w->down);
+    return TR_OK;
+}
+
+static void
+watcher_begin(watcher *w, tr_runtime *rt)
+{
+    *w = (watcher){.rt = rt};
+    cue_init(&w->down);
+    part role = {.receive = hear_down, .arg = w};
+    assert_ok(
+        tr_runtime_spawn(rt, PUPPET_WITH(&role, .mailbox_count = 1, .place = TR_PLACE_AT), &w->ref));
+}
+
+static tr_err_t
+do_watch(tr_self *self, void *arg)
+{
+    watcher *w = arg;
+    w->err = tr_monitor(self, w->target, &w->monitor);
+    return TR_OK;
+}
+
+static tr_err_t
+do_unwatch(tr_self *self, void *arg)
+{
+    watcher *w = arg;
+    tr_demonitor(self, w->monitor);
+    tr_demonitor(self, w->monitor);
+    return TR_OK;
+}
+
+static void
+watch(watcher *w, tr_ref_t target)
+{
+    w->target = target;
+    assert_ok(troupe_act(w->rt, w->ref, do_watch, w));
+    assert_ok(w->err);
+}
+
+Test(monitor, of_what_never_was_an_actor_is_einval)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    uint64_t nobody[] = {0, UINT64_C(1) << 32, UINT32_MAX, UINT64_MAX, 999999};
+    for (int i = 0; i < 5; i++) {
+        w.target.raw = nobody[i];
+        assert_ok(troupe_act(rt, w.ref, do_watch, &w));
+        assert_err(w.err, TR_EINVAL);
+    }
+    troupe_end(rt);
+}
+
+Test(monitor, of_the_dead_fires_once_with_edead)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_ref_t target = troupe_puppet(rt, NULL);
+    assert_err(troupe_act(rt, target, return_eio, NULL), TR_ECRASHED);
+    TROUPE_EVENTUALLY(troupe_is_gone(rt, target));
+    watch(&w, target);
+    CUE_AWAIT(&w.down);
+    assert_err((tr_err_t)w.last.reason, TR_EDEAD);
+    cr_assert(tr_ref_equal(w.last.actor, target));
+    cr_assert(eq(u64, w.last.monitor, w.monitor.raw));
+    assert_ok(troupe_act(rt, w.ref, do_unwatch, &w));
+    cr_assert(eq(int, w.downs, 1));
+    troupe_end(rt);
+}
+
+Test(monitor, of_the_dead_is_not_confused_by_what_has_its_slot_now)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_ref_t old[8];
+    for (int i = 0; i < 8; i++) {
+        old[i] = troupe_puppet(rt, NULL);
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_err(troupe_act(rt, old[i], return_eio, NULL), TR_ECRASHED);
+    }
+    tr_stats_t s;
+    TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.actors == 2));
+    // Actors move into some of the slots; the address of a thread outside must not.
+    for (int i = 0; i < 4; i++) {
+        troupe_puppet(rt, NULL);
+    }
+    for (int i = 0; i < 8; i++) {
+        watch(&w, old[i]);
+        CUE_AWAIT(&w.down);
+        assert_err((tr_err_t)w.last.reason, TR_EDEAD);
+        cr_assert(tr_ref_equal(w.last.actor, old[i]));
+    }
+    cr_assert(eq(int, w.downs, 8));
+    troupe_end(rt);
+}
+
+Test(monitor, fires_once_with_the_reason_each_also_when_the_mailbox_is_full)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_ref_t target = troupe_puppet(rt, NULL);
+    for (int i = 0; i < 5; i++) {
+        watch(&w, target); // the mailbox has room for one message
+    }
+    assert_err(troupe_act(rt, target, return_eio, NULL), TR_ECRASHED);
+    for (int i = 0; i < 5; i++) {
+        CUE_AWAIT(&w.down);
+    }
+    assert_ok(troupe_act(rt, w.ref, do_nothing, NULL));
+    cr_assert(eq(int, w.downs, 5));
+    assert_err((tr_err_t)w.last.reason, TR_EIO);
+    target = troupe_puppet(rt, NULL);
+    watch(&w, target);
+    assert_ok(troupe_act(rt, target, leave, NULL));
+    CUE_AWAIT(&w.down);
+    assert_ok((tr_err_t)w.last.reason);
+    troupe_end(rt);
+}
+
+Test(monitor, of_oneself_ends_with_oneself)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    watch(&w, w.ref);
+    assert_ok(troupe_act(rt, w.ref, leave, NULL));
+    TROUPE_EVENTUALLY(troupe_is_gone(rt, w.ref));
+    cr_assert(eq(int, w.downs, 0));
+    troupe_end(rt);
+}
+
+Test(monitor, that_was_ended_does_not_fire)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_ref_t target = troupe_puppet(rt, NULL);
+    watch(&w, target);
+    assert_ok(troupe_act(rt, w.ref, do_unwatch, &w));
+    assert_err(troupe_act(rt, target, return_eio, NULL), TR_ECRASHED);
+    TROUPE_EVENTUALLY(troupe_is_gone(rt, target));
+    assert_ok(troupe_act(rt, w.ref, do_nothing, NULL));
+    cr_assert(eq(int, w.downs, 0));
+    troupe_end(rt);
+}
+
+// ---- races: a leak, a second down or a use after free is what AddressSanitizer finds here
+
+typedef struct race {
+    tr_ref_t target;
+    watcher *watcher;
+    int with;
+} race;
+
+static tr_err_t
+watch_and_unwatch_while_it_ends(tr_self *self, void *arg)
+{
+    race *r = arg;
+    tr_monitor_t monitor[8];
+    for (int i = 0; i < 8; i++) {
+        expect_ok(tr_monitor(self, r->target, &monitor[i]));
+    }
+    expect_ok(tr_send(self, r->target, ACT_MSG(return_eio, NULL)));
+    for (int i = 0; i < 8; i++) {
+        expect_ok(tr_monitor(self, r->target, &monitor[i]));
+        tr_demonitor(self, monitor[i]);
+        expect_ok(tr_yield(self));
+    }
+    for (int i = 0; i < 8; i += 2) {
+        tr_demonitor(self, monitor[i]);
+    }
+    if (r->with == 1) {
+        tr_fail(self, TR_EIO, "with watches open");
+    }
+    if (r->with == 2) {
+        return tr_kill(self, tr_self_ref(self));
+    }
+    return TR_OK;
+}
+
+Test(monitor, ended_while_its_target_ends_or_with_its_watcher_leaves_nothing)
+{
+    tr_runtime *rt = troupe_begin(3);
+    static watcher w[60];
+    static race r[60];
+    for (int i = 0; i < 60; i++) {
+        watcher_begin(&w[i], rt);
+        tr_ref_t target;
+        assert_ok(tr_runtime_spawn(
+            rt, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = (uint32_t)i % 3), &target));
+        r[i] = (race){.target = target, .watcher = &w[i], .with = i % 3};
+        assert_ok(troupe_prompt(rt, w[i].ref, watch_and_unwatch_while_it_ends, &r[i]));
+    }
+    for (int i = 0; i < 60; i += 3) {
+        assert_ok(troupe_act(rt, w[i].ref, do_nothing, NULL));
+        for (int k = 0; k < 8; k++) {
+            CUE_AWAIT(&w[i].down);
+        }
+        assert_ok(troupe_act(rt, w[i].ref, do_nothing, NULL));
+        cr_assert(eq(int, w[i].downs, 8), "watcher %d", i);
+    }
+    troupe_end(rt);
+}
+
+static tr_err_t
+watch_each_other(tr_self *self, void *arg)
+{
+    race *r = arg;
+    tr_monitor_t monitor;
+    expect_ok(tr_monitor(self, r->target, &monitor));
+    return TR_OK;
+}
+
+Test(monitor, of_two_that_end_at_once_leaves_nothing)
+{
+    tr_runtime *rt = troupe_begin(2);
+    for (int i = 0; i < 40; i++) {
+        watcher a;
+        watcher b;
+        watcher_begin(&a, rt);
+        part role = {.receive = hear_down, .arg = &b};
+        b = (watcher){.rt = rt};
+        cue_init(&b.down);
+        assert_ok(
+            tr_runtime_spawn(rt, PUPPET_WITH(&role, .place = TR_PLACE_AT, .worker = 1), &b.ref));
+        race to_b = {.target = b.ref};
+        race to_a = {.target = a.ref};
+        assert_ok(troupe_act(rt, a.ref, watch_each_other, &to_b));
+        assert_ok(troupe_act(rt, b.ref, watch_each_other, &to_a));
+        assert_ok(troupe_prompt(rt, a.ref, leave, NULL));
+        assert_ok(troupe_prompt(rt, b.ref, return_eio, NULL));
+        TROUPE_EVENTUALLY(troupe_is_gone(rt, a.ref) && troupe_is_gone(rt, b.ref));
+        tr_stats_t s;
+        TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.actors == 1));
+        cr_assert(le(int, a.downs, 1));
+        cr_assert(le(int, b.downs, 1));
+    }
+    troupe_end(rt);
+}
