@@ -311,6 +311,7 @@ tri_view_mailbox(tr_runtime *rt, tr_ref_t ref, size_t limit, tr_duration_t timeo
     if (result == TR_OK) {
         *out = job->view;
         out->actor = seen;
+        out->actor.queued = (uint32_t)out->total; // what was there when its owner looked
         job->view = (tri_mailbox_view_t){.messages = NULL};
     }
     free_job(job);

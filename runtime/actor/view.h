@@ -69,7 +69,7 @@ typedef struct tri_mailbox_view {
     tri_actor_view_t actor;
     tri_message_view_t *messages; // oldest first, at most the number asked for
     size_t count;
-    uint64_t total; // messages in the mailbox at that moment
+    uint64_t total; // messages in the mailbox at that moment, without the one in hand
 } tri_mailbox_view_t;
 
 // Ask the owner for a copy of its mailbox, between two messages. Blocks the calling thread.

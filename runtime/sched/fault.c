@@ -1,6 +1,5 @@
 #include "sched/fault.h"
 
-#include "base/memory.h"
 #include "sched/worker.h"
 
 #include <pthread.h>
@@ -8,12 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SIGNAL_STACK_BYTES ((size_t)64 * 1024)
-
-// Which worker this thread runs, and its signal stack. Read by the handler on the same thread, and
-// on entering and leaving; nowhere near a switch of stacks.
+// Which worker this thread runs. Read by the handler on the same thread; nowhere near a switch of
+// stacks.
 static _Thread_local tri_worker *here;
-static _Thread_local void *signal_stack;
 
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
 static struct sigaction before; // whose signal it was; constant once installed
@@ -51,18 +47,13 @@ install(void)
     sigaction(SIGSEGV, &action, &before);
 }
 
-tr_err_t
+void
 tri_fault_enter(tri_worker *worker)
 {
-    stack_t stack = {.ss_sp = tri_alloc(SIGNAL_STACK_BYTES), .ss_size = SIGNAL_STACK_BYTES};
-    if (stack.ss_sp == NULL) {
-        return TR_ENOMEM;
-    }
+    stack_t stack = {.ss_sp = worker->signal_stack, .ss_size = TRI_FAULT_STACK_BYTES};
     sigaltstack(&stack, NULL);
-    signal_stack = stack.ss_sp;
     here = worker;
     pthread_once(&installed, install);
-    return TR_OK;
 }
 
 void
@@ -70,7 +61,5 @@ tri_fault_leave(void)
 {
     stack_t none = {.ss_flags = SS_DISABLE};
     sigaltstack(&none, NULL);
-    tri_free(signal_stack);
-    signal_stack = NULL;
     here = NULL;
 }

@@ -4,13 +4,15 @@
 #ifndef TRI_SCHED_FAULT_H
 #define TRI_SCHED_FAULT_H
 
-#include "troupe/error.h"
+#include <stddef.h>
+
+#define TRI_FAULT_STACK_BYTES ((size_t)64 * 1024)
 
 struct tri_worker;
 
-// The calling thread runs `worker` from now on: give it a signal stack, and the process the
-// handler. TR_ENOMEM.
-tr_err_t tri_fault_enter(struct tri_worker *worker);
+// The calling thread runs `worker` from now on: give it the worker's signal stack, and the process
+// the handler.
+void tri_fault_enter(struct tri_worker *worker);
 
 // The calling thread is done with it.
 void tri_fault_leave(void);

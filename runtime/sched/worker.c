@@ -341,8 +341,7 @@ thread_main(void *arg)
 {
     tri_worker *worker = arg;
     block_signals();
-    tr_err_t err = tri_fault_enter(worker);
-    TRI_ASSERT(err == TR_OK, "worker %u: %s", worker->index, tr_errname(err));
+    tri_fault_enter(worker);
     tri_fiber_adopt_thread(&worker->thread_fiber);
     tri_worker_clock(worker);
     tri_fiber_switch(&worker->thread_fiber, &worker->stack->fiber);
@@ -375,8 +374,9 @@ worker_init(tri_worker *worker, tri_sched *sched, uint32_t index, size_t stack_b
     if (err != TR_OK) {
         return err;
     }
+    worker->signal_stack = tri_alloc(TRI_FAULT_STACK_BYTES);
     worker->stack = take_loop_stack(worker, 0);
-    return worker->stack != NULL ? TR_OK : TR_ENOMEM;
+    return worker->signal_stack != NULL && worker->stack != NULL ? TR_OK : TR_ENOMEM;
 }
 
 tr_err_t
@@ -448,6 +448,7 @@ tri_sched_fini(tri_sched *sched)
     }
     for (uint32_t i = 0; i < sched->count; i++) {
         tri_poller_destroy(sched->workers[i].poller);
+        tri_free(sched->workers[i].signal_stack);
         for (unsigned class = 0; class < TRI_STACK_CLASSES; class ++) {
             if (sched->workers[i].stacks[class].stack_bytes != 0) {
                 tri_stack_pool_fini(&sched->workers[i].stacks[class]);

@@ -68,6 +68,7 @@ struct tri_worker {
     tri_wheel wheel;
     tri_fiber thread_fiber; // of the thread itself, while it runs the worker
     pthread_t thread;
+    void *signal_stack; // of the thread, for the fault handler
     bool has_thread;
     tri_counters counters;
 };
