@@ -184,6 +184,14 @@ TR_API TR_MUST_CHECK tr_err_t tr_try_send(tr_self *self, tr_ref_t to, const tr_t
                                           const void *value);
 
 /**
+ * As tr_send, ahead of ordinary messages: the receiver takes high ones first, but after eight in a
+ * row an ordinary one that waits. High messages keep their order among themselves. The same bound
+ * counts both.
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_send_high(tr_self *self, tr_ref_t to, const tr_type_t *type,
+                                           const void *value);
+
+/**
  * Suspend this actor for a time.
  * @return TR_OK, TR_ETIMEOUT when the deadline of the message in hand comes first, or TR_ECANCELED.
  */

@@ -90,8 +90,8 @@ TR_API TR_MUST_CHECK tr_err_t tr_runtime_wait(tr_runtime *rt, tr_duration_t time
 TR_API void tr_runtime_destroy(tr_runtime *rt);
 
 /**
- * Spawn an actor without a parent actor: the runtime's root is its parent. As tr_spawn, but a socket
- * cannot be given (TR_EINVAL, and it stays yours).
+ * Spawn an actor without a parent actor: the runtime's root is its parent. As tr_spawn, but a
+ * socket cannot be given (TR_EINVAL, and it stays yours).
  * @threads any
  */
 TR_API TR_MUST_CHECK tr_err_t tr_runtime_spawn(tr_runtime *rt, const tr_spawn_opts_t *opts,

@@ -54,11 +54,12 @@ typedef struct tr_child {
 
 /** A supervisor: a constant table, valid as long as the runtime. */
 typedef struct tr_supervisor {
-    const char *name;
+    const char *name; // NULL for "supervisor"
     tr_strategy_t strategy;
     const tr_child_t *children;
     uint32_t child_count;
-    uint32_t max_restarts; // more than this many in within_ms end the supervisor; 0 for 3
+    uint32_t max_restarts; // more than this many in within_ms end the supervisor; 0 for 3; at most
+                           // 1000000
     int64_t within_ms;     // 0 for 5000
 } tr_supervisor_t;
 
@@ -68,7 +69,7 @@ extern TR_API const tr_behavior_t tr_supervisor_behavior;
 /**
  * Spawn a supervisor as a child of self. Returns when all its children have started; when one
  * fails to start, those before it are stopped again and its error is returned.
- * @return as tr_spawn; TR_EINVAL when an id is missing or not unique.
+ * @return as tr_spawn; TR_EINVAL when the table is wrong: the log says what is.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_supervisor_spawn(tr_self *self, const tr_supervisor_t *spec,
                                                   tr_ref_t *out);

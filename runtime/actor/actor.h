@@ -11,6 +11,7 @@
 #include "troupe/actor.h"
 #include "troupe/runtime.h"
 
+#include "actor/lane.h"
 #include "base/inbox.h"
 #include "base/list.h"
 #include "base/peek.h"
@@ -114,8 +115,8 @@ struct tr_self {
     uint32_t slot;               // constant
     tri_task task;
     // Owner, on every message.
-    alignas(TRI_CACHELINE) tr_message *first; // the normal lane
-    tr_message *last;
+    alignas(TRI_CACHELINE) tri_lane normal;
+    tri_lane high;
     tri_parcel *first_notice; // DOWN and child exits: ahead of the normal lane
     tri_parcel *last_notice;
     _Atomic(const tr_behavior_t *) behavior;
@@ -141,6 +142,7 @@ struct tr_self {
     tr_err_t reason;          // of the end in progress, or of the last one
     tr_err_t verdict;         // of a handler that was aborted
     uint8_t ending;           // tri_ending_t
+    uint8_t high_run;         // high messages taken in a row; see mailbox.c
     bool owes_answer;         // the message in hand is a call, and not answered or deferred
     bool has_answered;
     bool is_stopping; // told to stop, or tr_exit

@@ -8,6 +8,8 @@
 // atomicity alone makes the bounds strict. Messages are published by the inbox, and the meeting of
 // a sender that found no room with an owner that makes room goes through the inbox too.
 
+#define HIGH_RUN 8
+
 static const uint64_t one = (uint64_t)1 << TRI_LOAD_COUNT_SHIFT;
 
 static tr_err_t
@@ -57,25 +59,28 @@ tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
 void
 tri_mailbox_append(tri_actor *actor, tr_message *msg)
 {
-    msg->parcel.mail.next = NULL;
-    if (actor->first == NULL) {
-        actor->first = msg;
-    } else {
-        actor->last->parcel.mail.next = &msg->parcel.mail;
+    tri_lane_append((msg->meta & TRI_MSG_HIGH) != 0 ? &actor->high : &actor->normal, msg);
+}
+
+// High before normal, but after HIGH_RUN of them in a row a normal one that waits has its turn.
+static tr_message *
+pop_fairly(tri_actor *actor)
+{
+    bool high_is_next =
+        actor->high.first != NULL && (actor->high_run < HIGH_RUN || actor->normal.first == NULL);
+    if (TRI_LIKELY(!high_is_next)) {
+        actor->high_run = 0;
+        return tri_lane_pop(&actor->normal);
     }
-    actor->last = msg;
+    actor->high_run = actor->high_run < HIGH_RUN ? actor->high_run + 1 : HIGH_RUN;
+    return tri_lane_pop(&actor->high);
 }
 
 tr_message *
 tri_mailbox_pop(tri_actor *actor)
 {
-    tr_message *msg = actor->first;
-    if (msg == NULL) {
-        return NULL;
-    }
-    tri_mail *next = msg->parcel.mail.next;
-    actor->first = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
-    if ((msg->meta & TRI_MSG_CHARGED) != 0) {
+    tr_message *msg = pop_fairly(actor);
+    if (msg != NULL && (msg->meta & TRI_MSG_CHARGED) != 0) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
         tri_mailbox_discharge(actor, tri_message_charge(msg->size));
     }

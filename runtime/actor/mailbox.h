@@ -52,10 +52,10 @@ tr_err_t tri_mailbox_admit(tri_actor *target, uint64_t charge);
 // Owner: give the room of one message back, and grant it to who is next.
 void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
 
-// Owner: append to the normal lane.
+// Owner: append to the lane that the message is for.
 void tri_mailbox_append(tri_actor *actor, tr_message *msg);
 
-// Owner: take the next message of the normal lane and give its room back; NULL when it is empty.
+// Owner: take the next message of the lanes and give its room back; NULL when there is none.
 tr_message *tri_mailbox_pop(tri_actor *actor);
 
 // Owner: a sender asks for room; takes the message.

@@ -108,7 +108,8 @@ tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg,
 }
 
 static tr_err_t
-send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool may_wait)
+send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool may_wait,
+     uint64_t flags)
 {
     tri_worker *here = tri_actor_worker(self);
     tri_actor *target = tri_table_find(&self->rt->table, to);
@@ -132,6 +133,7 @@ send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool 
         }
     }
     msg->sender = tri_actor_ref(self);
+    msg->meta |= flags;
     tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
     return TR_OK;
 }
@@ -139,11 +141,17 @@ send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool 
 tr_err_t
 tr_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, true);
+    return send(self, to, type, value, true, 0);
 }
 
 tr_err_t
 tr_try_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, false);
+    return send(self, to, type, value, false, 0);
+}
+
+tr_err_t
+tr_send_high(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
+{
+    return send(self, to, type, value, true, TRI_MSG_HIGH);
 }

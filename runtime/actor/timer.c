@@ -93,13 +93,9 @@ drop_delayed(tri_actor *actor, struct delayed *delayed)
 static void
 drop_fired(tri_actor *actor, uint32_t id)
 {
-    tr_message *rest = actor->first;
-    actor->first = NULL;
-    actor->last = NULL;
-    while (rest != NULL) {
-        tr_message *msg = rest;
-        tri_mail *next = msg->parcel.mail.next;
-        rest = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
+    tri_lane all = actor->normal;
+    actor->normal = (tri_lane){.first = NULL};
+    for (tr_message *msg; (msg = tri_lane_pop(&all)) != NULL;) {
         if ((msg->meta & TRI_MSG_TIMER) != 0 && (id == 0 || msg->request == id)) {
             tri_actor_count(actor, TRI_DISCARDED);
             tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);

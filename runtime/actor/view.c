@@ -176,6 +176,15 @@ name_sender(tr_runtime *rt, tr_ref_t sender, char name[TRI_VIEW_NAME])
     pthread_mutex_unlock(&rt->lock);
 }
 
+static const char *
+lane_of(const tr_message *msg)
+{
+    if ((msg->meta & TRI_MSG_LOCAL) != 0) {
+        return "system";
+    }
+    return (msg->meta & TRI_MSG_HIGH) != 0 ? "high" : "normal";
+}
+
 static void
 copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
 {
@@ -190,7 +199,7 @@ copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
         .deadline_left_ns = deadline == INT64_MAX ? INT64_MAX : deadline - now,
         .is_call = tr_message_is_call(msg),
         .in_hand = msg == actor->in_hand,
-        .lane = (msg->meta & TRI_MSG_LOCAL) != 0 ? "system" : "normal",
+        .lane = lane_of(msg),
     };
     name_sender(actor->rt, out->sender, out->sender_name);
     if (msg->size <= COPY_MAX) {
@@ -201,20 +210,29 @@ copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
     }
 }
 
-static const tr_message *
-next_of(const tr_message *msg)
+static size_t
+count_lane(const tri_lane *lane)
 {
-    const tri_mail *next = msg->parcel.mail.next;
-    return next == NULL ? NULL : TRI_CONTAINER_CONST(next, tr_message, parcel.mail);
+    size_t count = 0;
+    for (const tr_message *msg = lane->first; msg != NULL; msg = tri_lane_next(msg)) {
+        count++;
+    }
+    return count;
+}
+
+static void
+copy_lane(tri_actor *actor, const tri_lane *lane, size_t wanted, tri_mailbox_view_t *view)
+{
+    for (const tr_message *msg = lane->first; msg != NULL && view->count < wanted;
+         msg = tri_lane_next(msg)) {
+        copy_message(actor, msg, &view->messages[view->count++]);
+    }
 }
 
 static tr_err_t
 copy_mailbox(tri_actor *actor, size_t limit, tri_mailbox_view_t *view)
 {
-    size_t total = 0;
-    for (const tr_message *msg = actor->first; msg != NULL; msg = next_of(msg)) {
-        total++;
-    }
+    size_t total = count_lane(&actor->high) + count_lane(&actor->normal);
     view->total = total;
     size_t wanted = (total < limit ? total : limit) + (actor->in_hand != NULL);
     view->messages = tri_zalloc((wanted != 0 ? wanted : 1) * sizeof *view->messages);
@@ -224,10 +242,8 @@ copy_mailbox(tri_actor *actor, size_t limit, tri_mailbox_view_t *view)
     if (actor->in_hand != NULL) {
         copy_message(actor, actor->in_hand, &view->messages[view->count++]);
     }
-    for (const tr_message *msg = actor->first; msg != NULL && view->count < wanted;
-         msg = next_of(msg)) {
-        copy_message(actor, msg, &view->messages[view->count++]);
-    }
+    copy_lane(actor, &actor->high, wanted, view);
+    copy_lane(actor, &actor->normal, wanted, view);
     return TR_OK;
 }
 

@@ -42,6 +42,7 @@ static_assert(sizeof(struct tr_message) == 48, "header and 16 bytes of payload s
 #define TRI_MSG_TIMER   0x0080u // came from tr_send_after; `request` is the timer
 #define TRI_MSG_LOCAL   0x0100u // lives on the stack of the handler that reads it
 #define TRI_MSG_OUTSIDE 0x0200u // its sender is the port of a thread outside
+#define TRI_MSG_HIGH    0x0400u // goes ahead of those without; see mailbox.c
 #define TRI_MSG_FLAGS   0xffffu
 
 // What a message takes of a bound in bytes.
