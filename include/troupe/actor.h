@@ -70,8 +70,12 @@ typedef struct tr_behavior {
 
 /** What a send does when the mailbox is at its bound. */
 typedef enum tr_full_policy {
-    TR_SUSPEND, // the sender waits its turn, in order of arrival, until its deadline
-    TR_REJECT,  // the sender gets TR_EFULL
+    TR_SUSPEND,     // the sender waits its turn, in order of arrival, until its deadline
+    TR_REJECT,      // the sender gets TR_EFULL
+    TR_DROP_NEWEST, // the message is dropped and counted, and the sender gets TR_OK; a caller
+                    // TR_EFULL
+    TR_DROP_OLDEST, // the oldest messages are dropped and counted; who called with them gets
+                    // TR_EFULL
 } tr_full_policy_t;
 
 /** On which worker an actor lives. */

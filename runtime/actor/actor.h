@@ -25,6 +25,7 @@
 typedef struct tr_self tri_actor;
 typedef struct tri_wait tri_wait;
 typedef struct tri_request tri_request;
+typedef struct tri_window tri_window;
 
 // Where a life is. Written by the owner, shown to observers.
 typedef enum tri_phase {
@@ -113,6 +114,8 @@ struct tr_self {
     _Atomic uint32_t generation; // one more at the end of each actor in this slot
     _Atomic uint32_t policy;     // tr_full_policy_t
     uint32_t slot;               // constant
+    _Atomic(tri_window *)
+        window; // NULL until the slot has an actor that drops the oldest; see window.h
     tri_task task;
     // Owner, on every message.
     alignas(TRI_CACHELINE) tri_lane normal;
@@ -151,6 +154,7 @@ struct tr_self {
     bool is_aborted;    // the handler's stack was abandoned; `verdict` says why
     bool is_started;    // this life's start has succeeded
     bool wants_stack;   // its behavior asks for a stack of its own size
+    bool has_window;    // its policy is TR_DROP_OLDEST: messages are in the window
     tri_list free_link; // in the table's free list; under its lock
 };
 

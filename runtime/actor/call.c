@@ -224,17 +224,16 @@ post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     if (err != TR_OK) {
         return err;
     }
-    err = tri_send_admit(self, target, to, msg, deadline_ns);
-    if (err != TR_OK) {
-        return err;
-    }
     tri_request_open(self, request);
     msg->sender = tri_actor_ref(self);
     msg->request = request->id;
     msg->meta |= TRI_MSG_CALL;
     tri_message_set_deadline(msg, deadline_ns);
-    tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
-    return TR_OK;
+    err = tri_send_put(self, target, to, msg, deadline_ns);
+    if (err != TR_OK) {
+        tri_request_cancel(self, request);
+    }
+    return err;
 }
 
 void

@@ -13,7 +13,7 @@
 #include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
-#include "actor/wait.h"
+#include "actor/window.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/panic.h"
@@ -46,7 +46,7 @@ tri_spawn_opts_check(tr_runtime *rt, const tr_spawn_opts_t *opts)
         wrong = "mailbox_count is over 4194303";
     } else if (opts->mailbox_bytes > TRI_BOUND_BYTES_MAX) {
         wrong = "mailbox_bytes is over 512 GiB";
-    } else if (opts->full > TR_REJECT || opts->place > TR_PLACE_AT ||
+    } else if (opts->full > TR_DROP_OLDEST || opts->place > TR_PLACE_AT ||
                opts->after_exit > TR_AFTER_EXIT_HOLD || opts->stop_order > TR_STOP_TOGETHER) {
         wrong = "full, place, after_exit or stop_order is none of its values";
     } else if (opts->start_timeout_ms < TR_START_INFINITE) {
@@ -147,6 +147,19 @@ init_life(tri_actor *actor)
     TRI_SHOW(&actor->phase, has_start ? TRI_PHASE_STARTING : TRI_PHASE_RUNNING);
 }
 
+// A slot, with a window where the policy needs one.
+static tri_actor *
+take_slot(tr_runtime *rt, const tr_spawn_opts_t *opts)
+{
+    tri_actor *actor = tri_table_take(&rt->table, rt);
+    if (actor != NULL && opts->full == TR_DROP_OLDEST && tri_window_open(actor) != TR_OK) {
+        tri_life_release_owner(NULL, actor); // free it is: asleep, and nobody has its address
+        tri_table_give(&rt->table, actor);
+        return NULL;
+    }
+    return actor;
+}
+
 tr_err_t
 tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_spawn_opts_t *opts,
                 tri_actor **out)
@@ -156,7 +169,7 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
     if (cold == NULL) {
         return TR_ENOMEM;
     }
-    tri_actor *actor = tri_table_take(&rt->table, rt);
+    tri_actor *actor = take_slot(rt, opts);
     if (actor == NULL) {
         tri_free(cold);
         return TR_ENOMEM;
@@ -175,6 +188,7 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
     TRI_SHOW(&actor->bound_count, opts->mailbox_count != 0 ? opts->mailbox_count : DEFAULT_COUNT);
     TRI_SHOW(&actor->bound_bytes, opts->mailbox_bytes != 0 ? opts->mailbox_bytes : DEFAULT_BYTES);
     TRI_SHOW(&actor->policy, (uint32_t)opts->full);
+    actor->has_window = opts->full == TR_DROP_OLDEST;
     TRI_SHOW(&actor->task.worker, place_of(rt, near, opts));
     TRI_SHOW(&actor->incarnation, 0);
     TRI_SHOW(&actor->received, 0);

@@ -2,6 +2,7 @@
 
 #include "actor/runtime.h"
 #include "actor/system.h"
+#include "actor/window.h"
 #include "base/panic.h"
 
 // Every order on `load` is relaxed, and its accesses pair with nothing: it is a count, and its
@@ -57,30 +58,42 @@ tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
 }
 
 void
+tri_mailbox_count(tri_actor *actor, uint64_t charge)
+{
+    atomic_fetch_add_explicit(&actor->load, one + charge, memory_order_relaxed);
+}
+
+void
+tri_mailbox_uncount(tri_actor *actor, uint64_t charge)
+{
+    (void)give_room(actor, charge);
+}
+
+void
 tri_mailbox_append(tri_actor *actor, tr_message *msg)
 {
     tri_lane_append((msg->meta & TRI_MSG_HIGH) != 0 ? &actor->high : &actor->normal, msg);
 }
 
 // High before normal, but after HIGH_RUN of them in a row a normal one that waits has its turn.
-static tr_message *
-pop_fairly(tri_actor *actor)
+bool
+tri_mailbox_high_is_next(tri_actor *actor, bool has_high, bool has_normal)
 {
-    bool high_is_next =
-        actor->high.first != NULL && (actor->high_run < HIGH_RUN || actor->normal.first == NULL);
-    if (TRI_LIKELY(!high_is_next)) {
-        actor->high_run = 0;
-        return tri_lane_pop(&actor->normal);
-    }
-    actor->high_run = actor->high_run < HIGH_RUN ? actor->high_run + 1 : HIGH_RUN;
-    return tri_lane_pop(&actor->high);
+    bool is_next = has_high && (actor->high_run < HIGH_RUN || !has_normal);
+    actor->high_run = !is_next ? 0 : actor->high_run < HIGH_RUN ? actor->high_run + 1 : HIGH_RUN;
+    return is_next;
 }
 
 tr_message *
 tri_mailbox_pop(tri_actor *actor)
 {
-    tr_message *msg = pop_fairly(actor);
-    if (msg != NULL && (msg->meta & TRI_MSG_CHARGED) != 0) {
+    bool high =
+        tri_mailbox_high_is_next(actor, actor->high.first != NULL, actor->normal.first != NULL);
+    tr_message *msg = tri_lane_pop(high ? &actor->high : &actor->normal);
+    if (msg == NULL) {
+        return actor->has_window ? tri_window_pop(actor) : NULL;
+    }
+    if ((msg->meta & TRI_MSG_CHARGED) != 0) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
         tri_mailbox_discharge(actor, tri_message_charge(msg->size));
     }

@@ -52,11 +52,18 @@ tr_err_t tri_mailbox_admit(tri_actor *target, uint64_t charge);
 // Owner: give the room of one message back, and grant it to who is next.
 void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
 
+// The same count for a mailbox whose bound is kept elsewhere (window.h): observers read it.
+void tri_mailbox_count(tri_actor *actor, uint64_t charge);
+void tri_mailbox_uncount(tri_actor *actor, uint64_t charge);
+
 // Owner: append to the lane that the message is for.
 void tri_mailbox_append(tri_actor *actor, tr_message *msg);
 
 // Owner: take the next message of the lanes and give its room back; NULL when there is none.
 tr_message *tri_mailbox_pop(tri_actor *actor);
+
+// Owner: whether the next message is one of the high lane; called once for each message taken.
+bool tri_mailbox_high_is_next(tri_actor *actor, bool has_high, bool has_normal);
 
 // Owner: a sender asks for room; takes the message.
 void tri_mailbox_room_wanted(tri_actor *actor, tr_message *room);

@@ -240,15 +240,6 @@ send(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const v
     if (err != TR_OK) {
         return err;
     }
-    uint64_t charge = tri_message_charge(msg->size);
-    err = tri_mailbox_admit(target, charge);
-    if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
-        err = await_room(rt, port, target, to, charge, deadline_ns);
-    }
-    if (err != TR_OK) {
-        tri_destroy_message(rt, NULL, msg);
-        return err;
-    }
     msg->sender = tri_port_ref(port);
     msg->meta |= TRI_MSG_OUTSIDE;
     if (request != 0) {
@@ -256,8 +247,17 @@ send(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const v
         msg->meta |= TRI_MSG_CALL;
         tri_message_set_deadline(msg, deadline_ns);
     }
-    tri_send_deliver(rt, NULL, target, to, msg, tri_clock_ns());
-    return TR_OK;
+    err = tri_send_try(rt, NULL, target, to, msg, tri_clock_ns(), true);
+    if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
+        err = await_room(rt, port, target, to, tri_message_charge(msg->size), deadline_ns);
+        if (err == TR_OK) {
+            tri_send_deliver(rt, NULL, target, to, msg, tri_clock_ns());
+        }
+    }
+    if (err != TR_OK) {
+        tri_destroy_message(rt, NULL, msg);
+    }
+    return err;
 }
 
 tr_err_t

@@ -4,6 +4,7 @@
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/wait.h"
+#include "actor/window.h"
 
 tr_err_t
 tri_send_prepare(tri_worker *here, const tr_type_t *type, const void *value, tr_message **out)
@@ -89,69 +90,110 @@ await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int
     return err;
 }
 
-tr_err_t
-tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg,
-               int64_t deadline_ns)
+// The policy is to drop what comes when there is no room. It counts as accepted and dropped; a
+// caller is told at once, so that a dropped call answers too.
+static tr_err_t
+drop_newest(tr_runtime *rt, tri_worker *here, tr_message *msg)
 {
+    tri_count_at(rt, here, TRI_ACCEPTED);
+    tri_count_at(rt, here, TRI_DROPPED);
+    if ((msg->meta & TRI_MSG_CALL) != 0) {
+        return TR_EFULL;
+    }
+    tri_destroy_message(rt, here, msg);
+    return TR_OK;
+}
+
+tr_err_t
+tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, tr_message *msg,
+             int64_t now_ns, bool may_drop)
+{
+    uint32_t policy = TRI_PEEK(&target->policy);
+    if (TRI_UNLIKELY(policy == TR_DROP_OLDEST)) {
+        msg->sent_tick = (uint32_t)(now_ns >> 20);
+        return tri_window_push(rt, here, target, to, msg, may_drop);
+    }
     tr_err_t err = tri_mailbox_admit(target, tri_message_charge(msg->size));
+    if (TRI_LIKELY(err == TR_OK)) {
+        tri_send_deliver(rt, here, target, to, msg, now_ns);
+        return TR_OK;
+    }
+    return err == TR_EFULL && may_drop && policy == TR_DROP_NEWEST ? drop_newest(rt, here, msg)
+                                                                   : err;
+}
+
+tr_err_t
+tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tr_err_t err = tri_send_try(self->rt, here, target, to, msg, here->now_ns, true);
     if (TRI_LIKELY(err == TR_OK)) {
         return TR_OK;
     }
-    if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
-        if (target != self) {
-            return await_room(self, target, to, msg, deadline_ns);
-        }
-        err = TR_EDEADLK;
+    if (err != TR_EFULL || TRI_PEEK(&target->policy) != TR_SUSPEND || target == self) {
+        tri_destroy_message(self->rt, here, msg);
+        return err == TR_EFULL && target == self ? TR_EDEADLK : err;
     }
-    tri_destroy_message(self->rt, tri_actor_worker(self), msg);
+    err = await_room(self, target, to, msg, deadline_ns);
+    if (err == TR_OK) {
+        tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
+    }
     return err;
 }
 
 static tr_err_t
-send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, bool may_wait,
-     uint64_t flags)
+prepare_from(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, uint64_t flags,
+             tri_actor **out_target, tr_message **out)
 {
-    tri_worker *here = tri_actor_worker(self);
-    tri_actor *target = tri_table_find(&self->rt->table, to);
-    if (target == NULL) {
+    *out_target = tri_table_find(&self->rt->table, to);
+    if (*out_target == NULL) {
         return TR_EDEAD;
     }
+    tr_err_t err = tri_send_prepare(tri_actor_worker(self), type, value, out);
+    if (err == TR_OK) {
+        (*out)->sender = tri_actor_ref(self);
+        (*out)->meta |= flags;
+    }
+    return err;
+}
+
+static tr_err_t
+send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, uint64_t flags)
+{
+    tri_actor *target;
     tr_message *msg;
-    tr_err_t err = tri_send_prepare(here, type, value, &msg);
+    tr_err_t err = prepare_from(self, to, type, value, flags, &target, &msg);
     if (err != TR_OK) {
         return err;
     }
-    err = tri_mailbox_admit(target, tri_message_charge(msg->size));
-    if (TRI_UNLIKELY(err != TR_OK)) {
-        if (err != TR_EFULL || !may_wait) {
-            tri_destroy_message(self->rt, here, msg);
-            return err;
-        }
-        err = tri_send_admit(self, target, to, msg, tri_wait_deadline(self, TR_FOREVER));
-        if (err != TR_OK) {
-            return err;
-        }
-    }
-    msg->sender = tri_actor_ref(self);
-    msg->meta |= flags;
-    tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
-    return TR_OK;
+    return tri_send_put(self, target, to, msg, tri_wait_deadline(self, TR_FOREVER));
 }
 
 tr_err_t
 tr_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, true, 0);
-}
-
-tr_err_t
-tr_try_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
-{
-    return send(self, to, type, value, false, 0);
+    return send(self, to, type, value, 0);
 }
 
 tr_err_t
 tr_send_high(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, true, TRI_MSG_HIGH);
+    return send(self, to, type, value, TRI_MSG_HIGH);
+}
+
+tr_err_t
+tr_try_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
+{
+    tri_actor *target;
+    tr_message *msg;
+    tri_worker *here = tri_actor_worker(self);
+    tr_err_t err = prepare_from(self, to, type, value, 0, &target, &msg);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_send_try(self->rt, here, target, to, msg, here->now_ns, false);
+    if (err != TR_OK) {
+        tri_destroy_message(self->rt, here, msg);
+    }
+    return err;
 }

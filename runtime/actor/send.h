@@ -16,9 +16,15 @@ void tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_re
 tr_message *tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t to,
                               uint64_t charge);
 
-// Take room for `msg` in the target's mailbox, waiting for it where the policy says so. On an error
-// the message is destroyed, also when self is killed while it waits. Actors only.
-tr_err_t tri_send_admit(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg,
-                        int64_t deadline_ns);
+// Put a message into a mailbox as the mailbox's policy says, without waiting: its room is taken,
+// others are dropped for it, or it is dropped itself. TR_OK: taken. Otherwise it is still the
+// caller's: TR_EFULL, also for a call that was dropped; TR_ETOOBIG; TR_EDEAD.
+tr_err_t tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
+                      tr_message *msg, int64_t now_ns, bool may_drop);
+
+// The same for an actor, which waits for room where the policy says so. Takes the message in every
+// case, also when self is killed while it waits.
+tr_err_t
+tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns);
 
 #endif

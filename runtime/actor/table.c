@@ -1,5 +1,6 @@
 #include "actor/table.h"
 
+#include "actor/window.h"
 #include "base/memory.h"
 #include "base/panic.h"
 
@@ -18,7 +19,11 @@ void
 tri_table_fini(tri_table *table)
 {
     for (uint32_t i = 0; i < TRI_TABLE_CHUNKS; i++) {
-        tri_free(TRI_PEEK(&table->chunks[i]));
+        tri_actor *chunk = TRI_PEEK(&table->chunks[i]);
+        for (uint32_t j = 0; chunk != NULL && j < TRI_TABLE_CHUNK_SLOTS; j++) {
+            tri_window_destroy(TRI_PEEK(&chunk[j].window));
+        }
+        tri_free(chunk);
     }
     pthread_mutex_destroy(&table->lock);
 }

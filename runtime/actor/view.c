@@ -3,6 +3,7 @@
 #include "actor/mailbox.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
+#include "actor/window.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "msg/layout.h"
@@ -229,10 +230,33 @@ copy_lane(tri_actor *actor, const tri_lane *lane, size_t wanted, tri_mailbox_vie
     }
 }
 
+// The lanes in the order of taking: the owner's own, and those of its window.
+static void
+copy_lanes(tri_actor *actor, size_t wanted, tri_mailbox_view_t *view)
+{
+    copy_lane(actor, &actor->high, wanted, view);
+    copy_lane(actor, &actor->normal, wanted, view);
+    for (int normal = 0; actor->has_window && normal < 2; normal++) {
+        copy_lane(actor, tri_window_lock(actor, normal == 0), wanted, view);
+        tri_window_unlock(actor);
+    }
+}
+
+static size_t
+count_lanes(tri_actor *actor)
+{
+    size_t count = count_lane(&actor->high) + count_lane(&actor->normal);
+    for (int normal = 0; actor->has_window && normal < 2; normal++) {
+        count += count_lane(tri_window_lock(actor, normal == 0));
+        tri_window_unlock(actor);
+    }
+    return count;
+}
+
 static tr_err_t
 copy_mailbox(tri_actor *actor, size_t limit, tri_mailbox_view_t *view)
 {
-    size_t total = count_lane(&actor->high) + count_lane(&actor->normal);
+    size_t total = count_lanes(actor);
     view->total = total;
     size_t wanted = (total < limit ? total : limit) + (actor->in_hand != NULL);
     view->messages = tri_zalloc((wanted != 0 ? wanted : 1) * sizeof *view->messages);
@@ -242,8 +266,7 @@ copy_mailbox(tri_actor *actor, size_t limit, tri_mailbox_view_t *view)
     if (actor->in_hand != NULL) {
         copy_message(actor, actor->in_hand, &view->messages[view->count++]);
     }
-    copy_lane(actor, &actor->high, wanted, view);
-    copy_lane(actor, &actor->normal, wanted, view);
+    copy_lanes(actor, wanted, view);
     return TR_OK;
 }
 

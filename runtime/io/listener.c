@@ -220,11 +220,12 @@ try_accept(int fd, int *out_fd)
     return 0;
 }
 
-// While there is always someone in the backlog, others get their turn all the same.
+// While there is always someone in the backlog, others get their turn all the same. The yield is
+// also where an actor that is being stopped hears of it.
 static tr_err_t
 take_turns(tr_self *self, tr_tcp_listener *listener)
 {
-    if (++listener->accepts_in_a_row <= ACCEPTS_IN_A_ROW) {
+    if (++listener->accepts_in_a_row <= ACCEPTS_IN_A_ROW && !tr_self_is_stopping(self)) {
         return TR_OK;
     }
     listener->accepts_in_a_row = 0;
@@ -237,9 +238,6 @@ tr_tcp_accept(tr_self *self, tr_tcp_listener *listener, tr_duration_t timeout, t
 {
     if (listener->owner != self) {
         return TR_EINVAL;
-    }
-    if (tr_self_is_stopping(self)) {
-        return TR_ECANCELED;
     }
     int64_t deadline = tri_wait_deadline(self, timeout);
     tr_err_t turn = take_turns(self, listener);

@@ -160,7 +160,8 @@ static tr_err_t
 ask_myself(tr_self *self, void *arg)
 {
     question *q = arg;
-    q->err = tr_call(self, tr_self_ref(self), TR_MSG(number, .value = 1), TR_REPLY_NONE, TR_FOREVER);
+    q->err =
+        tr_call(self, tr_self_ref(self), TR_MSG(number, .value = 1), TR_REPLY_NONE, TR_FOREVER);
     return TR_OK;
 }
 
@@ -288,8 +289,7 @@ Test(call, not_answered_in_time_is_etimeout_and_its_late_answer_is_counted_as_re
     tr_runtime *rt = troupe_begin(2);
     hold h;
     hold_init(&h);
-    question q = {
-        .to = puppet_at(rt, 1, NULL), .fn = hold_thread, .arg = &h, .timeout = tr_ms(5)};
+    question q = {.to = puppet_at(rt, 1, NULL), .fn = hold_thread, .arg = &h, .timeout = tr_ms(5)};
     assert_err(ask_from_puppet(rt, &q), TR_ETIMEOUT);
     CUE_AWAIT(&h.is_held);
     cue_give(&h.go_on);

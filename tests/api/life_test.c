@@ -797,8 +797,8 @@ Test(held, and_stopped_before_the_parent_heard_is_reported_once_by_its_address, 
     ambush a = {.parent = &p};
     cue_init(&a.hold.is_held);
     cue_init(&a.hold.go_on);
-    a.deed.child = child_of(
-        &p, PUPPET_WITH(&role, .after_exit = TR_AFTER_EXIT_HOLD, .place = TR_PLACE_AT, .worker = 1));
+    a.deed.child = child_of(&p, PUPPET_WITH(&role, .after_exit = TR_AFTER_EXIT_HOLD,
+                                            .place = TR_PLACE_AT, .worker = 1));
     assert_ok(troupe_prompt(p.rt, p.ref, stop_before_hearing, &a));
     CUE_AWAIT(&a.hold.is_held);
     tr_stats_t s;

@@ -1,4 +1,6 @@
 // monitor_test.c: exactly one tr_down for each watch, whoever ends first.
+#include <pthread.h>
+
 #include "troupe_test.h"
 
 TestSuite(monitor, .timeout = 60);
@@ -58,8 +60,8 @@ watcher_begin(watcher *w, tr_runtime *rt)
     *w = (watcher){.rt = rt};
     cue_init(&w->down);
     part role = {.receive = hear_down, .arg = w};
-    assert_ok(
-        tr_runtime_spawn(rt, PUPPET_WITH(&role, .mailbox_count = 1, .place = TR_PLACE_AT), &w->ref));
+    assert_ok(tr_runtime_spawn(rt, PUPPET_WITH(&role, .mailbox_count = 1, .place = TR_PLACE_AT),
+                               &w->ref));
 }
 
 static tr_err_t
@@ -119,31 +121,69 @@ Test(monitor, of_the_dead_fires_once_with_edead)
     troupe_end(rt);
 }
 
+typedef struct caller {
+    tr_runtime *rt;
+    cue waits;
+    tr_err_t err;
+} caller;
+
+static tr_err_t
+sleep_forever(tr_self *self, void *arg)
+{
+    cue_give(arg);
+    return tr_sleep(self, TR_FOREVER);
+}
+
+static void *
+call_and_wait(void *arg)
+{
+    caller *c = arg;
+    tr_ref_t to = TR_REF_NONE;
+    c->err = tr_runtime_spawn(c->rt, PUPPET(NULL), &to);
+    if (c->err == TR_OK) {
+        c->err = tr_runtime_call(c->rt, to, ACT_MSG(sleep_forever, &c->waits), TR_REPLY_NONE,
+                                 TR_FOREVER);
+    }
+    return NULL;
+}
+
 Test(monitor, of_the_dead_is_not_confused_by_what_has_its_slot_now)
 {
     tr_runtime *rt = troupe_begin(2);
     watcher w;
     watcher_begin(&w, rt);
-    tr_ref_t old[8];
-    for (int i = 0; i < 8; i++) {
+    tr_ref_t old[24];
+    for (int i = 0; i < 24; i++) {
         old[i] = troupe_puppet(rt, NULL);
     }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 24; i++) {
         assert_err(troupe_act(rt, old[i], return_eio, NULL), TR_ECRASHED);
     }
     tr_stats_t s;
     TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.actors == 2));
-    // Actors move into some of the slots; the address of a thread outside must not.
-    for (int i = 0; i < 4; i++) {
-        troupe_puppet(rt, NULL);
+    // Actors move into some of the slots. Threads outside, who have addresses too, must not.
+    pthread_t threads[8];
+    caller c[8];
+    for (int i = 0; i < 8; i++) {
+        c[i] = (caller){.rt = rt};
+        cue_init(&c[i].waits);
+        pthread_create(&threads[i], NULL, call_and_wait, &c[i]);
     }
     for (int i = 0; i < 8; i++) {
+        CUE_AWAIT(&c[i].waits);
+    }
+    for (int i = 0; i < 24; i++) {
         watch(&w, old[i]);
         CUE_AWAIT(&w.down);
         assert_err((tr_err_t)w.last.reason, TR_EDEAD);
         cr_assert(tr_ref_equal(w.last.actor, old[i]));
     }
-    cr_assert(eq(int, w.downs, 8));
+    cr_assert(eq(int, w.downs, 24));
+    tr_runtime_kill(rt);
+    for (int i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+        assert_err(c[i].err, TR_EDEAD);
+    }
     troupe_end(rt);
 }
 

@@ -181,8 +181,8 @@ Test(outside, a_call_has_the_outcomes_of_a_call)
     assert_err(troupe_act(rt, a, return_eio, NULL), TR_ECRASHED);
     const tr_message *any = NULL;
     a = troupe_puppet(rt, &(part){.receive = answer_number});
-    assert_ok(tr_runtime_call(rt, a, TR_MSG(number, .value = 4), TR_REPLY_ANY(&any),
-                              tr_seconds(20)));
+    assert_ok(
+        tr_runtime_call(rt, a, TR_MSG(number, .value = 4), TR_REPLY_ANY(&any), tr_seconds(20)));
     cr_assert(eq(u64, tr_as(number, any)->value, 8));
     tr_runtime_release(rt, any);
     tr_runtime_release(rt, NULL);

@@ -127,8 +127,8 @@ Test(spawn, gives_the_error_of_start_and_leaves_nothing)
     // Also where a later failure of such a child would be held for its parent.
     part role = {.start = return_eio};
     tr_ref_t ref;
-    assert_err(
-        tr_runtime_spawn(rt, PUPPET_WITH(&role, .after_exit = TR_AFTER_EXIT_HOLD), &ref), TR_EIO);
+    assert_err(tr_runtime_spawn(rt, PUPPET_WITH(&role, .after_exit = TR_AFTER_EXIT_HOLD), &ref),
+               TR_EIO);
     expect_alone(rt);
     troupe_end(rt);
 }
@@ -146,11 +146,10 @@ Test(spawn, whose_start_takes_too_long_is_etimeout_and_the_child_is_killed)
     part role = {.start = never_start};
     tr_ref_t ref;
     assert_err(tr_runtime_spawn(rt, PUPPET_WITH(&role, .start_timeout_ms = 3), &ref), TR_ETIMEOUT);
-    assert_err(tr_runtime_spawn(rt,
-                                PUPPET_WITH(&role, .start_timeout_ms = 3,
-                                            .after_exit = TR_AFTER_EXIT_HOLD),
-                                &ref),
-               TR_ETIMEOUT);
+    assert_err(
+        tr_runtime_spawn(
+            rt, PUPPET_WITH(&role, .start_timeout_ms = 3, .after_exit = TR_AFTER_EXIT_HOLD), &ref),
+        TR_ETIMEOUT);
     expect_alone(rt);
     troupe_end(rt);
 }
@@ -406,8 +405,7 @@ Test(spawn, puts_an_actor_where_it_is_told)
         tr_ref_t ref;
         tr_ref_t child;
         uint32_t worker = 99;
-        assert_ok(
-            tr_runtime_spawn(rt, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = i), &ref));
+        assert_ok(tr_runtime_spawn(rt, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = i), &ref));
         assert_ok(troupe_act(rt, ref, tell_worker, &worker));
         cr_assert(eq(u32, worker, i % 3));
         assert_ok(troupe_act(rt, ref, spawn_near, &child));

@@ -133,8 +133,8 @@ troupe_expect_balance(tr_runtime *rt)
     const tr_ledger_t *l = &s.ledger;
     cr_expect(l->accepted == troupe_ledger_sum(l),
               "accepted %" PRIu64 " = handled %" PRIu64 " + failed %" PRIu64 " + expired %" PRIu64
-              " + dropped %" PRIu64 " + dead %" PRIu64 " + returned %" PRIu64 " + discarded %" PRIu64
-              " + queued %" PRIu64 " is off by %" PRId64,
+              " + dropped %" PRIu64 " + dead %" PRIu64 " + returned %" PRIu64
+              " + discarded %" PRIu64 " + queued %" PRIu64 " is off by %" PRId64,
               l->accepted, l->handled, l->failed, l->expired, l->dropped, l->dead, l->returned,
               l->discarded, l->queued, (int64_t)(l->accepted - troupe_ledger_sum(l)));
 }
