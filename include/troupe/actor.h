@@ -301,6 +301,18 @@ TR_API TR_MUST_CHECK tr_err_t tr_monitor(tr_self *self, tr_ref_t actor, tr_monit
  */
 TR_API void tr_demonitor(tr_self *self, tr_monitor_t monitor);
 
+/**
+ * Tie this life to another actor's: when one of the two fails, or is killed, the other ends too,
+ * with TR_ELINKED. An orderly end unties them. For peers that are of no use without each other; one
+ * that wants to live on and know uses tr_monitor. An actor that has ended already counts as failed.
+ * A second link to the same actor is one more.
+ * @return TR_OK, TR_ENOMEM, or TR_EINVAL when no actor ever had this address or it is my own.
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_link(tr_self *self, tr_ref_t actor);
+
+/** Untie what this life has linked to `actor` itself. Links that the other made are the other's. */
+TR_API void tr_unlink(tr_self *self, tr_ref_t actor);
+
 /** A timer that tr_send_after armed. */
 typedef struct tr_timer {
     uint64_t raw; // 0 is none

@@ -47,7 +47,8 @@ TR_BEGIN_DECLS
     X(EIO, -27, "input or output failed")                                                          \
     X(ENOTFOUND, -28, "there is no such thing")                                                    \
     X(EBUSY, -29, "it is in use by another wait or another owner")                                 \
-    X(EFAULT, -30, "the actor gave up: it called tr_fail or returned this error")
+    X(EFAULT, -30, "the actor gave up: it called tr_fail or returned this error")                  \
+    X(ELINKED, -31, "an actor linked to this one has failed")
 
 typedef enum tr_err {
 #define X(name, value, text) TR_##name = (value),

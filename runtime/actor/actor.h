@@ -144,9 +144,10 @@ struct tr_self {
     _Atomic uint32_t handler; // tri_handler_t
     tr_err_t reason;          // of the end in progress, or of the last one
     tr_err_t verdict;         // of a handler that was aborted
-    uint8_t ending;           // tri_ending_t
-    uint8_t high_run;         // high messages taken in a row; see mailbox.c
-    bool owes_answer;         // the message in hand is a call, and not answered or deferred
+    tr_err_t stop_reason; // with is_stopping: TR_OK when it was told to stop, else why it must end
+    uint8_t ending;       // tri_ending_t
+    uint8_t high_run;     // high messages taken in a row; see mailbox.c
+    bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
     bool is_stopping; // told to stop, or tr_exit
     bool wants_exit;  // tr_exit: stops when the handler returns

@@ -81,7 +81,7 @@ take_system(tri_actor *actor, tri_parcel *parcel)
         append_notice(actor, parcel);
         break;
     case TRI_SYSTEM_DOWN:
-        if (tri_monitor_is_wanted(parcel)) {
+        if (tri_monitor_is_wanted(actor, parcel)) {
             append_notice(actor, parcel);
         }
         break;
@@ -127,6 +127,7 @@ take_orders(tri_actor *actor)
     }
     if ((orders & (TRI_ORDER_KILL | TRI_ORDER_STOP)) != 0) {
         actor->is_stopping = true;
+        actor->stop_reason = TR_OK;
         // The handler of one to be killed is not told: the turn abandons it.
         if (!actor->is_killed && tri_actor_handler(actor) != TRI_HANDLER_STOP) {
             tri_wait_interrupt(actor, TR_ECANCELED);

@@ -137,6 +137,7 @@ init_life(tri_actor *actor)
     actor->cold->told_children = 0;
     actor->owes_answer = false;
     actor->is_stopping = false;
+    actor->stop_reason = TR_OK;
     actor->wants_exit = false;
     actor->is_killed = false;
     actor->is_aborted = false;
@@ -280,7 +281,8 @@ static bool
 is_to_be_held(const tri_actor *actor)
 {
     bool was_born = actor->is_started || TRI_PEEK(&actor->incarnation) > 1;
-    return actor->cold->opts.after_exit == TR_AFTER_EXIT_HOLD && was_born && !actor->is_stopping &&
+    bool was_told = actor->is_stopping && actor->stop_reason == TR_OK;
+    return actor->cold->opts.after_exit == TR_AFTER_EXIT_HOLD && was_born && !was_told &&
            !actor->is_killed;
 }
 
@@ -298,6 +300,7 @@ static void
 hold(tri_actor *actor)
 {
     tri_cold *cold = actor->cold;
+    actor->is_stopping = false; // a broken link may have set it; orders are for the next life
     TRI_SHOW(&actor->phase, TRI_PHASE_HELD);
     if (cold->start_reply != NULL) {
         tri_life_answer_start(actor, actor->reason); // tr_restart hears of it
@@ -353,7 +356,7 @@ discard_notices(tri_actor *actor)
         actor->first_notice = next == NULL ? NULL : TRI_CONTAINER(next, tri_parcel, mail);
         tr_down unread;
         if (tri_system_op(parcel) == TRI_SYSTEM_DOWN) {
-            (void)tri_monitor_take_down(parcel, &unread);
+            (void)tri_monitor_take_down(actor, parcel, &unread);
         }
     }
 }

@@ -100,7 +100,7 @@ received(tri_actor *actor, tr_err_t verdict)
         }
         tri_life_begin_end(actor, verdict);
     } else if (actor->is_stopping || actor->wants_exit) {
-        tri_life_begin_end(actor, TR_OK);
+        tri_life_begin_end(actor, actor->is_stopping ? actor->stop_reason : TR_OK);
     }
 }
 
@@ -270,8 +270,8 @@ receive_first_notice(tri_actor *actor)
     actor->first_notice = next == NULL ? NULL : TRI_CONTAINER(next, tri_parcel, mail);
     if (tri_system_op(parcel) == TRI_SYSTEM_DOWN) {
         tr_down down;
-        if (tri_monitor_take_down(parcel, &down) && tri_actor_phase(actor) == TRI_PHASE_RUNNING &&
-            !actor->is_killed) {
+        if (tri_monitor_take_down(actor, parcel, &down) &&
+            tri_actor_phase(actor) == TRI_PHASE_RUNNING && !actor->is_killed) {
             receive_notice(actor, &tr_down_type, &down, sizeof down);
         }
     } else if (tri_system_op(parcel) == TRI_SYSTEM_HELD) {
@@ -282,6 +282,16 @@ receive_first_notice(tri_actor *actor)
     return true;
 }
 
+// Why an actor ends that is to stop: killed, or by its link, or else as told.
+static tr_err_t
+stop_verdict(const tri_actor *actor, tr_err_t as_told)
+{
+    if (actor->is_killed) {
+        return TR_EKILLED;
+    }
+    return actor->stop_reason != TR_OK ? actor->stop_reason : as_told;
+}
+
 // One step of the life. False: there is nothing to do until something comes in.
 static bool
 step(tri_actor *actor)
@@ -289,14 +299,14 @@ step(tri_actor *actor)
     switch (tri_actor_phase(actor)) {
     case TRI_PHASE_STARTING:
         if (actor->is_stopping) {
-            tri_life_begin_end(actor, actor->is_killed ? TR_EKILLED : TR_ECANCELED);
+            tri_life_begin_end(actor, stop_verdict(actor, TR_ECANCELED));
         } else {
             run_start(actor);
         }
         return true;
     case TRI_PHASE_RUNNING:
         if (TRI_UNLIKELY(actor->is_stopping)) {
-            tri_life_begin_end(actor, actor->is_killed ? TR_EKILLED : TR_OK);
+            tri_life_begin_end(actor, stop_verdict(actor, TR_OK));
             return true;
         }
         return receive_first_notice(actor) || receive_next(actor);
