@@ -277,6 +277,19 @@ TR_API TR_MUST_CHECK tr_err_t tr_discard(tr_self *self, tr_ref_t child);
     F(T, str, in_hand)
 TR_MESSAGE(tr_child_exit, TR_CHILD_EXIT);
 
+/**
+ * Set the message in hand aside, to be received again after tr_unstash_all. It keeps its room in
+ * the mailbox and its caller waits on. It takes effect when the handler returns without a failure,
+ * and survives a restart: the next life finds it at the front of its mailbox.
+ * @return TR_OK, TR_EINVAL outside receive or for a message of the runtime (tr_child_exit,
+ * tr_down), TR_EALREADY when it was answered, deferred or stashed before, TR_EFULL when its room in
+ * the mailbox has been given to another message in the meantime.
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_stash(tr_self *self);
+
+/** Put all that was stashed back to the front of the mailbox, in the order in which it had come. */
+TR_API void tr_unstash_all(tr_self *self);
+
 /** A monitor: which watch a tr_down belongs to. */
 typedef struct tr_monitor {
     uint64_t raw; // 0 is none

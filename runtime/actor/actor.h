@@ -79,6 +79,7 @@ typedef struct tri_cold {
     tri_list resources; // tri_resource
     tri_list timers;    // tr_send_after
     tri_list tokens;    // tr_defer
+    tri_lane stash;     // tr_stash
     tri_list watches;   // monitors of mine
     int64_t born_ns;
     // Across lives.
@@ -149,6 +150,7 @@ struct tr_self {
     uint8_t high_run;     // high messages taken in a row; see mailbox.c
     bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
+    bool is_stashing; // the message in hand goes to the stash when its handler returns
     bool is_stopping; // told to stop, or tr_exit
     bool wants_exit;  // tr_exit: stops when the handler returns
     bool is_killed;

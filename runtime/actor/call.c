@@ -49,10 +49,10 @@ check_answer(const tr_self *self, bool *out_nobody)
     if (tri_actor_handler(self) != TRI_HANDLER_RECEIVE || self->in_hand == NULL) {
         return TR_EINVAL;
     }
-    if (self->owes_answer) {
+    if (self->owes_answer && !self->is_stashing) {
         return TR_OK;
     }
-    if (self->has_answered) {
+    if (self->has_answered || self->is_stashing) {
         return TR_EALREADY;
     }
     *out_nobody = true;

@@ -38,6 +38,12 @@ tri_mailbox_admit(tri_actor *target, uint64_t charge)
     return take_room(target, charge, TRI_LOAD_CROWDED);
 }
 
+tr_err_t
+tri_mailbox_readmit(tri_actor *actor, uint64_t charge)
+{
+    return take_room(actor, charge, 0);
+}
+
 // Give the room of one message back, without a look at who waits for it. What it was before.
 static uint64_t
 give_room(tri_actor *actor, uint64_t charge)

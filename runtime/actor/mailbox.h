@@ -49,6 +49,9 @@ tri_load_bytes(uint64_t load)
 // Take room for one message. TR_OK; TR_EFULL; TR_ETOOBIG when it never fits. Any thread.
 tr_err_t tri_mailbox_admit(tri_actor *target, uint64_t charge);
 
+// Owner: take room for a message that was in the mailbox before, ahead of those that wait for room.
+tr_err_t tri_mailbox_readmit(tri_actor *actor, uint64_t charge);
+
 // Owner: give the room of one message back, and grant it to who is next.
 void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
 

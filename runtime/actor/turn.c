@@ -10,6 +10,7 @@
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
 #include "actor/runtime.h"
+#include "actor/stash.h"
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/clock.h"
@@ -41,12 +42,16 @@ put_down(tri_actor *actor, tr_err_t verdict)
 {
     tri_worker *here = tri_actor_worker(actor);
     tr_message *msg = actor->in_hand;
-    actor->in_hand = NULL;
     tri_call_release_answers(actor);
     if (msg == NULL || (msg->meta & TRI_MSG_LOCAL) != 0) {
+        actor->in_hand = NULL;
         return;
     }
     bool is_handled = verdict == TR_OK || verdict == TR_EUNHANDLED;
+    if (tri_stash_take(actor, is_handled)) {
+        return;
+    }
+    actor->in_hand = NULL;
     tri_actor_count(actor, is_handled ? TRI_HANDLED : TRI_FAILED);
     if (is_handled) {
         TRI_BUMP(&actor->handled, 1);

@@ -236,6 +236,11 @@ copy_lanes(tri_actor *actor, size_t wanted, tri_mailbox_view_t *view)
 {
     copy_lane(actor, &actor->high, wanted, view);
     copy_lane(actor, &actor->normal, wanted, view);
+    size_t before = view->count;
+    copy_lane(actor, &actor->cold->stash, wanted, view);
+    for (size_t i = before; i < view->count; i++) {
+        view->messages[i].lane = "stash";
+    }
     for (int normal = 0; actor->has_window && normal < 2; normal++) {
         copy_lane(actor, tri_window_lock(actor, normal == 0), wanted, view);
         tri_window_unlock(actor);
@@ -245,7 +250,8 @@ copy_lanes(tri_actor *actor, size_t wanted, tri_mailbox_view_t *view)
 static size_t
 count_lanes(tri_actor *actor)
 {
-    size_t count = count_lane(&actor->high) + count_lane(&actor->normal);
+    size_t count =
+        count_lane(&actor->high) + count_lane(&actor->normal) + count_lane(&actor->cold->stash);
     for (int normal = 0; actor->has_window && normal < 2; normal++) {
         count += count_lane(tri_window_lock(actor, normal == 0));
         tri_window_unlock(actor);

@@ -62,7 +62,7 @@ typedef struct tri_message_view {
     int64_t deadline_left_ns; // may be negative; INT64_MAX: none
     bool is_call;
     bool in_hand;     // the message that the handler is working on
-    const char *lane; // "high", "normal", "system"
+    const char *lane; // "high", "normal", "stash", "system"
 } tri_message_view_t;
 
 typedef struct tri_mailbox_view {

@@ -25,7 +25,7 @@
 // of
 //             a push, so the owner never meets a mail that is announced and not there yet.
 // Reclaiming  only the owner frees, only what it took whole: no ABA.
-// Tested by   tests/unit/base/inbox_test.c, tests/stress/inbox_stress.c
+// Tested by   tests/unit/base/inbox_test.c, inbox_stress.c
 #ifndef TRI_BASE_INBOX_H
 #define TRI_BASE_INBOX_H
 

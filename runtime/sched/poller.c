@@ -20,7 +20,9 @@ on_wake(uv_async_t *wake)
 static void
 on_alarm(uv_timer_t *alarm)
 {
-    (void)alarm;
+    // uv_run fires what is due before it sleeps. Should we have been kept from the processor that
+    // long, no alarm would be left to end the sleep: this makes the sleep not begin.
+    uv_stop(alarm->loop);
 }
 
 static void
