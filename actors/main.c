@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,28 @@
 // What the main thread and the actor `main` share.
 typedef struct house_t {
     const tr_supervisor_t *root;
-    int news[2];     // the pipe
-    tr_err_t reason; // why the root has ended; written before NEWS_ENDED is
+    int news[2];       // the pipe
+    tr_err_t reason;   // why the root has ended; written before NEWS_ENDED is
+    bool is_stillborn; // it has ended before it had started; as `reason`
 } house_t;
+
+// Say something on standard error, unless that would take time: a handler that is left behind may
+// hold the lock of the stream, and nobody may be reading at the other end.
+static void
+complain(const char *format, ...)
+{
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    size_t size = length < (int)sizeof line ? (size_t)length : sizeof line - 1;
+    struct pollfd stream = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&stream, 1, 0) > 0 && (stream.revents & POLLOUT) != 0) {
+        ssize_t written = write(STDERR_FILENO, line, size);
+        (void)written; // there is nobody else to tell
+    }
+}
 
 // ---- the actor that is the root's parent
 
@@ -37,26 +57,50 @@ typedef struct keeper_t {
     house_t *house;
 } keeper_t;
 
+TR_MESSAGE_EMPTY(tr_main_begin);
+
 static tr_err_t
 keeper_start(tr_self *self, void *state, const void *arg)
 {
     keeper_t *k = state;
+    (void)self;
     memcpy(&k->house, arg, sizeof k->house);
+    return TR_OK;
+}
+
+static tr_err_t
+ended(tr_self *self, house_t *house, tr_err_t reason)
+{
+    house->reason = reason;
+    tr_exit(self);
+    return tell(house->news[1], NEWS_ENDED) ? TR_OK : TR_EIO;
+}
+
+// In a message and not in start: the main thread does not wait for it, and so hears of signals.
+static tr_err_t
+begin(tr_self *self, house_t *house)
+{
     tr_ref_t root;
-    return tr_supervisor_spawn(self, k->house->root, &root);
+    tr_err_t err = tr_supervisor_spawn(self, house->root, &root);
+    if (err == TR_OK || tr_self_is_stopping(self)) {
+        return err;
+    }
+    house->is_stillborn = true;
+    return ended(self, house, err);
 }
 
 static tr_err_t
 keeper_receive(tr_self *self, void *state, const tr_message *msg)
 {
     keeper_t *k = state;
-    const tr_child_exit *exit = tr_as(tr_child_exit, msg);
-    if (exit == NULL) {
-        return TR_EUNHANDLED;
+    if (tr_as(tr_main_begin, msg) != NULL) {
+        return begin(self, k->house);
     }
-    k->house->reason = (tr_err_t)exit->reason;
-    tr_exit(self);
-    return tell(k->house->news[1], NEWS_ENDED) ? TR_OK : TR_EIO;
+    const tr_child_exit *exit = tr_as(tr_child_exit, msg);
+    if (exit != NULL) {
+        return ended(self, k->house, (tr_err_t)exit->reason);
+    }
+    return TR_EUNHANDLED;
 }
 
 static const tr_behavior_t keeper_behavior = {
@@ -119,13 +163,13 @@ shut_down(tr_runtime *rt, const house_t *house, int64_t timeout_ms)
     if (err == TR_OK) {
         return TR_EXIT_OK;
     }
-    fprintf(stderr, "troupe: %s: killing what is left\n",
-            err == TR_ETIMEOUT ? "the shutdown took too long" : "second signal");
+    complain("troupe: %s: killing what is left\n",
+             err == TR_ETIMEOUT ? "the shutdown took too long" : "second signal");
     tr_runtime_kill(rt);
     if (wait_for_end(rt, house, KILL_MS) == TR_OK) {
         return TR_EXIT_KILLED;
     }
-    fprintf(stderr, "troupe: a handler does not return; leaving it behind\n");
+    complain("troupe: a handler does not return; leaving it behind\n");
     return TR_EXIT_ABANDONED;
 }
 
@@ -137,15 +181,20 @@ run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house)
         .behavior = &keeper_behavior,
         .arg = &house,
         .arg_size = sizeof house,
-        .start_timeout_ms = TR_START_INFINITE,
         .shutdown_ms = TR_SHUTDOWN_INFINITE,
     };
     tr_err_t err = tr_runtime_spawn(rt, &spawn, &keeper);
-    if (err != TR_OK) {
-        fprintf(stderr, "troupe: %s did not start: %s\n", house->root->name, tr_strerror(err));
-    } else {
-        while (next_news(house, -1) == 0) {
-        }
+    if (err == TR_OK) {
+        err = tr_runtime_send(rt, keeper, TR_MSG(tr_main_begin), TR_FOREVER);
+    }
+    char news = 0;
+    while (err == TR_OK && news == 0) {
+        news = next_news(house, -1);
+    }
+    if (err != TR_OK || (news == NEWS_ENDED && house->is_stillborn)) {
+        complain("troupe: %s did not start: %s\n",
+                 house->root->name != NULL ? house->root->name : tr_supervisor_behavior.name,
+                 tr_strerror(err != TR_OK ? err : house->reason));
     }
     int code =
         shut_down(rt, house, opts->shutdown_ms != 0 ? opts->shutdown_ms : DEFAULT_SHUTDOWN_MS);
@@ -158,6 +207,30 @@ run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house)
         opts->stopped(&stats, opts->stopped_arg);
     }
     return code;
+}
+
+static void
+on_alarm(int number)
+{
+    (void)number;
+    _exit(TR_EXIT_ABANDONED);
+}
+
+// A handler's thread still runs: nothing may be freed under it. It may hold the lock of a stream,
+// so that flushing takes no longer than the alarm.
+static TR_NORETURN void
+leave(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigset_t alarms;
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    alarm(1);
+    fflush(NULL);
+    _exit(TR_EXIT_ABANDONED);
 }
 
 static int
@@ -179,23 +252,50 @@ start_and_run(const tr_main_opts_t *opts, house_t *house)
     }
     int code = run(rt, opts, house);
     if (code == TR_EXIT_ABANDONED) {
-        fflush(NULL);
-        _exit(code); // its thread still runs: nothing may be freed under it
+        leave();
     }
     tr_runtime_destroy(rt);
     return code;
 }
 
-// Take SIGINT and SIGTERM, or give them back to who had them before.
 static void
-handle_signals(struct sigaction before[2], bool ours)
+on_pipe(int number)
 {
-    static const int numbers[2] = {SIGINT, SIGTERM};
+    (void)number; // a write to a pipe that nobody reads returns an error instead
+}
+
+// What the process did about signals before us.
+typedef struct manners_t {
+    struct sigaction terminate;
+    struct sigaction interrupt;
+    struct sigaction pipe;
+    sigset_t blocked;
+} manners_t;
+
+// A handler for SIGPIPE, and not SIG_IGN, which the programs that a service starts would inherit.
+static void
+handle_signals(manners_t *before)
+{
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigset_t ours;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < 2; i++) {
-        sigaction(numbers[i], ours ? &action : &before[i], ours ? &before[i] : NULL);
-    }
+    sigaction(SIGTERM, &action, &before->terminate);
+    sigaction(SIGINT, &action, &before->interrupt);
+    action.sa_handler = on_pipe;
+    sigaction(SIGPIPE, &action, &before->pipe);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &ours, &before->blocked);
+}
+
+static void
+restore_signals(const manners_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, &before->blocked, NULL);
+    sigaction(SIGPIPE, &before->pipe, NULL);
+    sigaction(SIGINT, &before->interrupt, NULL);
+    sigaction(SIGTERM, &before->terminate, NULL);
 }
 
 int
@@ -207,11 +307,11 @@ tr_main_run(const tr_main_opts_t *opts, const tr_supervisor_t *root)
         fprintf(stderr, "troupe: cannot make a pipe: %s\n", strerror(errno));
         return TR_EXIT_FAILED;
     }
-    struct sigaction before[2];
+    manners_t before;
     signal_pipe = house.news[1];
-    handle_signals(before, true);
+    handle_signals(&before);
     int code = start_and_run(opts != NULL ? opts : &defaults, &house);
-    handle_signals(before, false);
+    restore_signals(&before);
     signal_pipe = -1;
     close(house.news[0]);
     close(house.news[1]);

@@ -6,6 +6,8 @@
 
 #define DEFAULT_MAX_RESTARTS 3u
 #define DEFAULT_WITHIN_MS    5000
+#define DEFAULT_START_MS     5000
+#define MAX_RESTARTS_MAX     1000000u // each is remembered
 
 // A child as the supervisor knows it; the order of the table is the order of starting.
 typedef struct member {
@@ -25,34 +27,58 @@ typedef struct supervisor {
 
 // ---- starting
 
-static tr_err_t
+static const char *
+name_of(const tr_supervisor_t *spec)
+{
+    return spec->name != NULL ? spec->name : tr_supervisor_behavior.name;
+}
+
+static void
+check_child(tr_self *self, const tr_supervisor_t *spec, uint32_t index)
+{
+    const tr_child_t *child = &spec->children[index];
+    if (child->id == NULL || child->id[0] == '\0') {
+        tr_fail(self, TR_EINVAL, "child %u of supervisor %s has no id", index, name_of(spec));
+    }
+    if (child->behavior == NULL) {
+        tr_fail(self, TR_EINVAL, "child %s of supervisor %s has no behavior", child->id,
+                name_of(spec));
+    }
+    if (child->restart > TR_TEMPORARY) {
+        tr_fail(self, TR_EINVAL, "child %s of supervisor %s has an unknown restart type %d",
+                child->id, name_of(spec), (int)child->restart);
+    }
+    for (uint32_t i = 0; i < index; i++) {
+        if (strcmp(child->id, spec->children[i].id) == 0) {
+            tr_fail(self, TR_EINVAL, "supervisor %s has two children with the id %s", name_of(spec),
+                    child->id);
+        }
+    }
+}
+
+// Does not return when the table is wrong.
+static void
 check(tr_self *self, const tr_supervisor_t *spec)
 {
     if (spec->children == NULL && spec->child_count != 0) {
-        tr_fail(self, TR_EINVAL, "supervisor %s has child_count %u and no children", spec->name,
+        tr_fail(self, TR_EINVAL, "supervisor %s has child_count %u and no children", name_of(spec),
                 spec->child_count);
     }
     if (spec->strategy != TR_ONE_FOR_ONE) {
-        tr_fail(self, TR_EINVAL, "supervisor %s has an unknown strategy %d", spec->name,
+        tr_fail(self, TR_EINVAL, "supervisor %s has an unknown strategy %d", name_of(spec),
                 (int)spec->strategy);
     }
-    for (uint32_t i = 0; i < spec->child_count; i++) {
-        const tr_child_t *child = &spec->children[i];
-        if (child->id == NULL || child->id[0] == '\0') {
-            tr_fail(self, TR_EINVAL, "child %u of supervisor %s has no id", i, spec->name);
-        }
-        if (child->restart > TR_TEMPORARY) {
-            tr_fail(self, TR_EINVAL, "child %s of supervisor %s has an unknown restart type %d",
-                    child->id, spec->name, (int)child->restart);
-        }
-        for (uint32_t j = 0; j < i; j++) {
-            if (strcmp(child->id, spec->children[j].id) == 0) {
-                tr_fail(self, TR_EINVAL, "supervisor %s has two children with the id %s",
-                        spec->name, child->id);
-            }
-        }
+    if (spec->max_restarts > MAX_RESTARTS_MAX) {
+        tr_fail(self, TR_EINVAL, "supervisor %s has max_restarts %u, over %u", name_of(spec),
+                spec->max_restarts, MAX_RESTARTS_MAX);
     }
-    return TR_OK;
+    if (spec->within_ms < 0) {
+        tr_fail(self, TR_EINVAL, "supervisor %s has within_ms %lld, below zero", name_of(spec),
+                (long long)spec->within_ms);
+    }
+    for (uint32_t i = 0; i < spec->child_count; i++) {
+        check_child(self, spec, i);
+    }
 }
 
 static tr_err_t
@@ -85,10 +111,7 @@ start(tr_self *self, void *state, const void *arg)
     if (spec == NULL) {
         tr_fail(self, TR_EINVAL, "a supervisor needs a tr_supervisor_t as its argument");
     }
-    tr_err_t err = check(self, spec);
-    if (err != TR_OK) {
-        return err;
-    }
+    check(self, spec);
     s->spec = spec;
     s->ring = (spec->max_restarts != 0 ? spec->max_restarts : DEFAULT_MAX_RESTARTS) + 1;
     s->members = tr_alloc(self, (spec->child_count + 1) * sizeof *s->members);
@@ -98,7 +121,7 @@ start(tr_self *self, void *state, const void *arg)
     }
     for (uint32_t i = 0; i < spec->child_count; i++) {
         s->members[i] = (member){.spec = &spec->children[i]};
-        err = start_child(self, &s->members[i]);
+        tr_err_t err = start_child(self, &s->members[i]);
         if (err != TR_OK) {
             // The end of this life stops those that are there, in reverse order.
             tr_fail(self, err, "child %s did not start", spec->children[i].id);
@@ -119,7 +142,7 @@ is_too_often(tr_self *self, supervisor *s)
     s->next = (s->next + 1) % s->ring;
     s->count++;
     // The ring is full: what is overwritten next is max_restarts ago.
-    return s->count >= s->ring && now - s->restarts_ns[s->next] <= within_ms * 1000000;
+    return s->count >= s->ring && (now - s->restarts_ns[s->next]) / 1000000 < within_ms;
 }
 
 static void
@@ -133,11 +156,26 @@ count_restart(tr_self *self, supervisor *s, const member *m, tr_err_t reason)
     }
 }
 
+// A start that took too long has cost the child its life; one that returned TR_ETIMEOUT, because
+// somebody it called did, has not.
+static bool
+has_outlasted_its_start(tr_self *self, const member *m, int64_t began_ns)
+{
+    int64_t timeout_ms = m->spec->start_timeout_ms;
+    if (timeout_ms == TR_START_INFINITE) {
+        return false;
+    }
+    timeout_ms = timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS;
+    return (tr_now_ns(self) - began_ns) / 1000000 >= timeout_ms;
+}
+
 static tr_err_t
 restart(tr_self *self, supervisor *s, member *m, tr_err_t reason)
 {
+    bool may_be_gone = false;
     for (;;) {
         count_restart(self, s, m, reason);
+        int64_t began_ns = tr_now_ns(self);
         tr_err_t err = tr_restart(self, m->ref);
         if (err == TR_OK) {
             m->restarts++;
@@ -146,9 +184,12 @@ restart(tr_self *self, supervisor *s, member *m, tr_err_t reason)
         if (tr_self_is_stopping(self)) {
             return TR_ECANCELED;
         }
-        if (err == TR_EDEAD || err == TR_ETIMEOUT) {
-            return err; // nothing is left to restart: the failure is ours
+        if ((err == TR_ETIMEOUT && has_outlasted_its_start(self, m, began_ns)) ||
+            (err == TR_EDEAD && may_be_gone)) {
+            // Nothing is left to restart: the failure is ours.
+            tr_fail(self, err, "child %s did not survive its restart", m->spec->id);
         }
+        may_be_gone = err == TR_EKILLED || err == TR_ECANCELED; // or somebody told it so
         reason = err; // its start has failed: that counts as a restart, and is tried again
     }
 }
@@ -168,11 +209,16 @@ static tr_err_t
 child_ended(tr_self *self, supervisor *s, const tr_child_exit *exit)
 {
     member *m = find_ref(s, exit->child);
-    if (m == NULL || !exit->held) {
-        return TR_OK; // a temporary child: it is over, and that is all
+    if (m == NULL || m->spec->restart == TR_TEMPORARY) {
+        return TR_OK; // it is over, and that is all
     }
     if (m->spec->restart == TR_TRANSIENT && exit->reason == TR_OK) {
-        return tr_discard(self, m->ref);
+        return exit->held ? tr_discard(self, m->ref) : TR_OK;
+    }
+    if (!exit->held) {
+        // Its address is gone, and with it what others know of it: the failure is ours.
+        tr_fail(self, exit->reason != TR_OK ? (tr_err_t)exit->reason : TR_ECHILD,
+                "child %s has ended for good", m->spec->id);
     }
     return restart(self, s, m, (tr_err_t)exit->reason);
 }

@@ -32,7 +32,8 @@ typedef struct tr_main_opts {
 
 /**
  * Run a service until it ends. Understands `--workers N`, `--shutdown-ms N` and `--help`; another
- * argument is an error. Blocks the calling thread, which handles the signals.
+ * argument is an error. Blocks the calling thread, which handles the signals: meanwhile SIGTERM and
+ * SIGINT are not blocked in it, and SIGPIPE ends nothing.
  * @return TR_EXIT_…
  */
 TR_API int tr_main(int argc, char **argv, const tr_supervisor_t *root);

@@ -79,7 +79,9 @@ tr_self_worker(const tr_self *self)
 bool
 tr_self_is_stopping(const tr_self *self)
 {
-    return self->is_stopping || self->is_killed;
+    // relaxed: a hint ahead of the turn that takes the order.
+    return self->is_stopping || self->is_killed ||
+           (TRI_PEEK(&self->orders) & TRI_ORDER_ENDING) != 0;
 }
 
 int64_t

@@ -58,6 +58,11 @@ typedef enum tri_handler {
 #define TRI_ORDER_KILL    2u
 #define TRI_ORDER_RESTART 4u
 #define TRI_ORDER_DISCARD 8u
+// What it may tell itself: this life ends, and the parent decides what follows.
+#define TRI_ORDER_LEAVE 16u
+#define TRI_ORDER_DIE   32u
+// Those that end this life.
+#define TRI_ORDER_ENDING (TRI_ORDER_STOP | TRI_ORDER_KILL | TRI_ORDER_LEAVE | TRI_ORDER_DIE)
 
 // Something of a life that must be given back with it: a connection, a listener.
 typedef struct tri_resource {
@@ -154,6 +159,7 @@ struct tr_self {
     bool is_stopping; // told to stop, or tr_exit
     bool wants_exit;  // tr_exit: stops when the handler returns
     bool is_killed;
+    bool is_dismissed;  // told so by the parent: there is no next life
     bool is_aborted;    // the handler's stack was abandoned; `verdict` says why
     bool is_started;    // this life's start has succeeded
     bool wants_stack;   // its behavior asks for a stack of its own size

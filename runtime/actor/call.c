@@ -248,7 +248,7 @@ tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
         const tr_type_t *expect, void *out, tr_duration_t timeout)
 {
     if (TRI_UNLIKELY(self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP)) {
-        return TR_ECANCELED;
+        return tr_yield(self); // TR_ECANCELED, and a place where a kill is heard
     }
     tri_request request;
     int64_t deadline = tri_wait_deadline(self, timeout);

@@ -24,8 +24,9 @@ await_start(tri_actor *self, tri_actor *child, tri_request *request)
     int64_t deadline = tri_wait_deadline(self, timeout);
     tr_err_t err = tri_request_wait(self, request, "start", deadline);
     if (err != TR_OK) {
+        // Who is being stopped stops what it has begun in good order.
         child->cold->is_unborn = true;
-        tri_child_stop(self, child, true);
+        tri_child_stop(self, child, err != TR_ECANCELED);
         return err;
     }
     err = tri_message_error(request->answer);
@@ -206,7 +207,7 @@ static tr_err_t
 stop_one(tri_actor *self, tr_ref_t ref, bool kill)
 {
     if (tr_ref_equal(tri_actor_ref(self), ref)) {
-        tri_actor_order(tri_actor_worker(self), self, kill ? TRI_ORDER_KILL : TRI_ORDER_STOP);
+        tri_actor_order(tri_actor_worker(self), self, kill ? TRI_ORDER_DIE : TRI_ORDER_LEAVE);
         return TR_OK;
     }
     tr_err_t err = TR_OK;

@@ -122,10 +122,16 @@ take_orders(tri_actor *actor)
     if (phase == TRI_PHASE_DEAD || phase == TRI_PHASE_FREE) {
         return; // it ended while the order was on its way
     }
-    if ((orders & TRI_ORDER_KILL) != 0) {
-        actor->is_killed = true;
+    if (phase == TRI_PHASE_HELD) {
+        orders &= ~(TRI_ORDER_LEAVE | TRI_ORDER_DIE); // that life is over
     }
     if ((orders & (TRI_ORDER_KILL | TRI_ORDER_STOP)) != 0) {
+        actor->is_dismissed = true;
+    }
+    if ((orders & (TRI_ORDER_KILL | TRI_ORDER_DIE)) != 0) {
+        actor->is_killed = true;
+    }
+    if ((orders & TRI_ORDER_ENDING) != 0) {
         actor->is_stopping = true;
         actor->stop_reason = TR_OK;
         // The handler of one to be killed is not told: the turn abandons it.
@@ -136,7 +142,7 @@ take_orders(tri_actor *actor)
     if (phase != TRI_PHASE_HELD) {
         return;
     }
-    if ((orders & TRI_ORDER_RESTART) != 0 && !actor->is_stopping) {
+    if ((orders & TRI_ORDER_RESTART) != 0 && !actor->is_dismissed) {
         tri_life_begin_again(actor);
     } else if ((orders & (TRI_ORDER_DISCARD | TRI_ORDER_KILL | TRI_ORDER_STOP)) != 0) {
         actor->cold->is_silent = (orders & TRI_ORDER_DISCARD) != 0;

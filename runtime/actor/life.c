@@ -140,6 +140,7 @@ init_life(tri_actor *actor)
     actor->stop_reason = TR_OK;
     actor->wants_exit = false;
     actor->is_killed = false;
+    actor->is_dismissed = false;
     actor->is_aborted = false;
     actor->is_started = false;
     TRI_SHOW(&actor->incarnation, TRI_PEEK(&actor->incarnation) + 1);
@@ -281,9 +282,7 @@ static bool
 is_to_be_held(const tri_actor *actor)
 {
     bool was_born = actor->is_started || TRI_PEEK(&actor->incarnation) > 1;
-    bool was_told = actor->is_stopping && actor->stop_reason == TR_OK;
-    return actor->cold->opts.after_exit == TR_AFTER_EXIT_HOLD && was_born && !was_told &&
-           !actor->is_killed;
+    return actor->cold->opts.after_exit == TR_AFTER_EXIT_HOLD && was_born && !actor->is_dismissed;
 }
 
 // It is there: a parent ends after its children.
@@ -398,6 +397,8 @@ tri_life_finish(tri_actor *actor)
 void
 tri_life_leave_stack(tri_actor *actor)
 {
+    // The one that waits, and any that are only open: a call whose request waits for room.
+    actor->requests = NULL;
     tr_message *msg = actor->in_hand;
     if (msg != NULL) {
         actor->cold->in_hand = msg->parcel.type;
@@ -411,7 +412,6 @@ void
 tri_life_abort(tri_actor *self, tr_err_t reason)
 {
     tri_life_leave_stack(self);
-    self->requests = NULL; // they are on the stack that goes
     self->is_aborted = true;
     self->verdict = reason;
     tri_worker_abandon(tri_actor_worker(self), &self->task);

@@ -90,10 +90,33 @@ refusal(const tri_actor *self, int64_t deadline_ns)
     return TR_OK;
 }
 
+static tr_err_t
+suspend(tri_actor *self, tri_wait *wait, const char *what)
+{
+    self->wait = wait;
+    TRI_SHOW(&self->waits_for, what);
+    tr_err_t err = tri_worker_suspend(tri_actor_worker(self), &self->task, &self->kept);
+    TRI_SHOW(&self->waits_for, NULL);
+    self->wait = NULL;
+    self->kept = NULL;
+    return err;
+}
+
+// A wait that must not begin lets others run all the same. A handler that takes no notice of the
+// refusal and tries again would otherwise keep its worker: timers, I/O and the order to kill it
+// would never come.
+static void
+refuse(tri_actor *self, tri_wait *wait)
+{
+    tri_wait yield = {.actor = self, .is_yield = true};
+    forsake(wait);
+    tr_err_t err = suspend(self, &yield, "yield");
+    (void)err; // without a stack to go on with: another time
+}
+
 tr_err_t
 tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline_ns)
 {
-    tri_worker *worker = tri_actor_worker(self);
     wait->actor = self;
     if (self->is_killed) {
         forsake(wait);
@@ -101,7 +124,7 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
     }
     tr_err_t err = wait->is_done ? TR_OK : refusal(self, deadline_ns);
     if (err != TR_OK) {
-        forsake(wait);
+        refuse(self, wait);
         return err;
     }
     if (wait->is_done) {
@@ -109,15 +132,10 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
     }
     if (deadline_ns != INT64_MAX) {
         wait->timer.fire = on_deadline;
-        tri_wheel_arm(&worker->wheel, &wait->timer, deadline_ns);
+        tri_wheel_arm(&tri_actor_worker(self)->wheel, &wait->timer, deadline_ns);
     }
-    self->wait = wait;
-    TRI_SHOW(&self->waits_for, what);
-    err = tri_worker_suspend(worker, &self->task, &self->kept);
-    TRI_SHOW(&self->waits_for, NULL);
-    self->wait = NULL;
-    self->kept = NULL;
-    tri_wheel_cancel(&worker->wheel, &wait->timer);
+    err = suspend(self, wait, what);
+    tri_wheel_cancel(&tri_actor_worker(self)->wheel, &wait->timer);
     if (err != TR_OK) {
         forsake(wait);
         return err;

@@ -9,6 +9,7 @@ struct peer {
     tr_ref_t other;
     tr_err_t err;
     tr_err_t reason;
+    cue begun; // its long sleep
     cue ended;
 };
 
@@ -25,6 +26,7 @@ static void
 peer_begin(tr_runtime *rt, struct peer *p, uint32_t worker)
 {
     *p = (struct peer){.err = TR_OK};
+    cue_init(&p->begun);
     cue_init(&p->ended);
     part role = {.stop = note_end, .arg = p};
     assert_ok(
@@ -74,6 +76,7 @@ static tr_err_t
 sleep_long(tr_self *self, void *arg)
 {
     struct peer *p = arg;
+    cue_give(&p->begun);
     p->err = tr_sleep(self, tr_seconds(60));
     return p->err;
 }
@@ -152,6 +155,7 @@ Test(link, a_wait_of_the_linked_is_canceled_when_its_peer_fails)
     struct peer b;
     tr_runtime *rt = begin(&a, &b);
     assert_ok(troupe_prompt(rt, b.ref, sleep_long, &b));
+    CUE_AWAIT(&b.begun);
     assert_err(troupe_act(rt, a.ref, fail, NULL), TR_ECRASHED);
     CUE_AWAIT(&b.ended);
     assert_err(b.err, TR_ECANCELED);

@@ -356,6 +356,7 @@ typedef struct queue_t {
     int seen; // by another actor, while more were to be taken
     _Atomic bool may_begin;
     cue has_begun;
+    cue has_looked;
 } queue_t;
 
 enum { QUEUE = 400 };
@@ -386,6 +387,7 @@ look_at_queue(tr_self *self, void *arg)
     queue_t *q = arg;
     (void)self;
     q->seen = q->taken;
+    cue_give(&q->has_looked);
     return TR_OK;
 }
 
@@ -395,6 +397,7 @@ Test(connection, after_connection_to_accept_lets_the_others_on_its_worker_run)
     static int peers[QUEUE];
     scene_begin(&q.s, 1);
     cue_init(&q.has_begun);
+    cue_init(&q.has_looked);
     for (int i = 0; i < QUEUE; i++) {
         peers[i] = peer_connect(q.s.port);
     }
@@ -405,6 +408,7 @@ Test(connection, after_connection_to_accept_lets_the_others_on_its_worker_run)
     // release, unpaired by tag: the test's own flag.
     atomic_store_explicit(&q.may_begin, true, memory_order_release);
     assert_ok(scene_do(&q.s, do_close_listener, &(io_t){.err = TR_OK}));
+    CUE_AWAIT(&q.has_looked);
     cr_assert(eq(int, q.taken, QUEUE));
     cr_assert(lt(int, q.seen, QUEUE));
     for (int i = 0; i < QUEUE; i++) {
