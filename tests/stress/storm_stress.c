@@ -8,14 +8,14 @@
 #include "troupe_test.h"
 
 #ifndef STORM_SEEDS
-#define STORM_SEEDS  20
-#define STORM_MS     1500
+#define STORM_SEEDS 20
+#define STORM_MS    1500
 #endif
-#define WORKERS      4
-#define NURSERIES    16
-#define LIVE_MAX     400
-#define BOOK         512
-#define OUTSIDERS    4
+#define WORKERS   4
+#define NURSERIES 16
+#define LIVE_MAX  400
+#define BOOK      512
+#define OUTSIDERS 4
 
 #define SHAKE(F, T) F(T, u64, seed) F(T, u32, hops) F(T, bytes, ballast)
 TR_MESSAGE(shake, SHAKE);
@@ -116,7 +116,7 @@ random_opts(uint64_t *random)
         .name = below(random, 2) ? "leaf" : NULL,
         .mailbox_count = (uint32_t)below(random, 6),
         .mailbox_bytes = below(random, 4) == 0 ? 30000 : 0,
-        .full = below(random, 3) == 0 ? TR_REJECT : TR_SUSPEND,
+        .full = below(random, 2) == 0 ? TR_SUSPEND : (tr_full_policy_t)below(random, 4),
         .place = (tr_place_t)below(random, 3),
         .worker = (uint32_t)below(random, WORKERS),
         .after_exit = (tr_after_exit_t)below(random, 2),
@@ -240,9 +240,14 @@ do_something(tr_self *self, leaf *l, const tr_message *msg, uint32_t hops)
         end_child(self, l);
         return TR_OK;
     case 4:
-    case 5:
         watch(self, l);
         return TR_OK;
+    case 5: {
+        tr_err_t err = below(&l->random, 4) == 0 ? tr_link(self, somebody(&l->random)) : TR_OK;
+        (void)err;
+        watch(self, l);
+        return TR_OK;
+    }
     case 6:
         return tr_sleep(self, tr_us((int64_t)below(&l->random, 2000)));
     case 7:
@@ -532,9 +537,8 @@ outsider(void *arg)
             break;
         case 1:
         case 2: {
-            tr_err_t err =
-                tr_runtime_send(rt, to, TR_MSG(shake, .seed = draw(&random), .hops = 3),
-                                tr_us((int64_t)below(&random, 1000)));
+            tr_err_t err = tr_runtime_send(rt, to, TR_MSG(shake, .seed = draw(&random), .hops = 3),
+                                           tr_us((int64_t)below(&random, 1000)));
             (void)err;
             break;
         }
