@@ -85,7 +85,7 @@ typedef enum tr_place {
     TR_PLACE_AT,   // the worker named in `worker`, modulo their number
 } tr_place_t;
 
-/** What becomes of a child whose life has ended by a failure. */
+/** What becomes of a child whose life has ended, unless its parent told it to stop. */
 typedef enum tr_after_exit {
     TR_AFTER_EXIT_END,  // the actor has ended: its mail is discarded, its address answers TR_EDEAD
     TR_AFTER_EXIT_HOLD, // address and mail wait until the parent says tr_restart or tr_discard

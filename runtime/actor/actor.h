@@ -87,6 +87,7 @@ typedef struct tri_cold {
     tri_lane stash;     // tr_stash
     tri_list watches;   // monitors of mine
     int64_t born_ns;
+    tri_timer stop_handler_timer; // how long the stop handler may take
     // Across lives.
     tri_list watchers; // monitors of me
     tri_list rooms;    // senders that wait for room, in order

@@ -181,24 +181,35 @@ on_stop_timer(tri_timer *timer, void *worker)
     tri_actor_order(worker, child->self, TRI_ORDER_KILL);
 }
 
+int64_t
+tri_child_shutdown_deadline(const tri_actor *child, tri_worker *here)
+{
+    int64_t ms = child->cold->opts.shutdown_ms;
+    if (ms == TR_SHUTDOWN_INFINITE) {
+        return INT64_MAX;
+    }
+    if (ms == TR_SHUTDOWN_DEFAULT || ms == TR_SHUTDOWN_KILL) {
+        ms = DEFAULT_SHUTDOWN_MS;
+    }
+    int64_t now = tri_worker_clock(here);
+    return ms > (INT64_MAX - now) / 1000000 ? INT64_MAX : now + ms * 1000000;
+}
+
 void
 tri_child_stop(tri_actor *parent, tri_actor *child, bool kill)
 {
     tri_worker *here = tri_actor_worker(parent);
     tri_cold *cold = child->cold;
-    int64_t shutdown_ms = cold->opts.shutdown_ms;
     cold->is_told_to_stop = true;
-    if (kill || shutdown_ms == TR_SHUTDOWN_KILL) {
+    if (kill || cold->opts.shutdown_ms == TR_SHUTDOWN_KILL) {
         tri_wheel_cancel(&here->wheel, &cold->stop_timer);
         tri_actor_order(here, child, TRI_ORDER_KILL);
         return;
     }
-    if (shutdown_ms != TR_SHUTDOWN_INFINITE && !tri_timer_is_armed(&cold->stop_timer)) {
-        int64_t ms = shutdown_ms != TR_SHUTDOWN_DEFAULT ? shutdown_ms : DEFAULT_SHUTDOWN_MS;
+    int64_t deadline = tri_child_shutdown_deadline(child, here);
+    if (deadline != INT64_MAX && !tri_timer_is_armed(&cold->stop_timer)) {
         cold->stop_timer.fire = on_stop_timer;
-        tri_wheel_arm(&here->wheel, &cold->stop_timer,
-                      tri_worker_clock(here) +
-                          (ms < INT64_MAX / 2000000 ? ms * 1000000 : INT64_MAX / 2));
+        tri_wheel_arm(&here->wheel, &cold->stop_timer, deadline);
     }
     tri_actor_order(here, child, TRI_ORDER_STOP);
 }

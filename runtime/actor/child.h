@@ -7,6 +7,9 @@
 // Owner of the parent: tell a child to stop, and kill it when that takes too long; or kill it now.
 void tri_child_stop(tri_actor *parent, tri_actor *child, bool kill);
 
+// When the end of a child that is told to stop now has taken too long; INT64_MAX: never.
+int64_t tri_child_shutdown_deadline(const tri_actor *child, tri_worker *here);
+
 // Owner of the parent, which is ending: tell the next child to stop, or all of them.
 void tri_children_stop(tri_actor *parent);
 

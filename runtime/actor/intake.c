@@ -100,6 +100,9 @@ take_system(tri_actor *actor, tri_parcel *parcel)
     case TRI_SYSTEM_GIVE_BACK:
         take_back_room(actor, msg);
         break;
+    case TRI_SYSTEM_CANCEL_ROOM:
+        tri_mailbox_room_canceled(actor, parcel);
+        break;
     case TRI_SYSTEM_ERROR:
         take_answer(actor, msg);
         break;

@@ -103,6 +103,11 @@ tri_mailbox_pop(tri_actor *actor)
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
         tri_mailbox_discharge(actor, tri_message_charge(msg->size));
     }
+    // A timer's message takes no room and waits uncounted: it is accepted when it is taken.
+    if (TRI_UNLIKELY((msg->meta & (TRI_MSG_TIMER | TRI_MSG_ACCEPTED)) == TRI_MSG_TIMER)) {
+        msg->meta |= TRI_MSG_ACCEPTED;
+        tri_actor_count(actor, TRI_ACCEPTED);
+    }
     return msg;
 }
 
@@ -114,21 +119,34 @@ room_of(tr_message *msg)
     return (tri_room *)(void *)msg->value;
 }
 
+// Grant and cancel of a room are under way to each other's senders: true for the second to arrive.
+static bool
+is_second(tri_room *room)
+{
+    // acq_rel with itself, the other end's exchange: the second ends what the first was done with.
+    return atomic_exchange_explicit(&room->has_crossed, true, memory_order_acq_rel);
+}
+
 static void
 send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
 {
     tri_worker *here = tri_actor_worker(actor);
+    tri_room *room = room_of(msg);
     tri_actor *sender = tri_table_find(&actor->rt->table, msg->sender);
-    room_of(msg)->error = error;
+    room->is_granted = true;
+    room->error = error;
     if (sender != NULL) {
         msg->parcel.type = &tri_system_types[TRI_SYSTEM_GRANT];
         tri_actor_post(here, sender, &msg->parcel, true);
         return;
     }
-    uint64_t charge = room_of(msg)->charge;
-    tri_destroy_message(actor->rt, here, msg);
+    // It has ended, and so its cancel is on the way or here: the grant has arrived nowhere.
     if (error == TR_OK) {
-        give_room(actor, charge); // for the next in line: granting goes on
+        room->error = TR_EDEAD;
+        give_room(actor, room->charge); // for the next in line: granting goes on
+    }
+    if (is_second(room)) {
+        tri_destroy_message(actor->rt, here, msg);
     }
 }
 
@@ -177,9 +195,39 @@ tri_mailbox_refuse_rooms(tri_actor *actor, tr_err_t error)
 }
 
 void
+tri_mailbox_cancel_room(tr_runtime *rt, tri_worker *here, tr_message *msg)
+{
+    tri_room *room = room_of(msg);
+    // By slot and not by address: whoever owns the slot now sorts it out.
+    tri_actor *target = tri_table_at(&rt->table, (uint32_t)room->target.raw);
+    tri_actor_post(here, target, &room->cancel, true);
+}
+
+void
+tri_mailbox_room_canceled(tri_actor *actor, tri_parcel *cancel)
+{
+    tri_room *room = TRI_CONTAINER(cancel, tri_room, cancel);
+    bool was_granted = room->is_granted;
+    if (was_granted && !is_second(room)) {
+        return; // the grant that is on its way ends it
+    }
+    if (was_granted && room->error == TR_OK) {
+        tri_mailbox_discharge(actor, room->charge);
+    }
+    tri_list_remove(&room->link);
+    tri_destroy_message(actor->rt, tri_actor_worker(actor), tri_message_of(room));
+    if (!was_granted) {
+        tri_mailbox_grant(actor); // those behind it may fit
+    }
+}
+
+void
 tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant)
 {
     tri_room *room = room_of(grant);
+    if (!is_second(room)) {
+        return; // the cancel that is on its way ends it
+    }
     if (room->error != TR_OK) {
         tri_destroy_message(rt, here, grant);
         return;

@@ -1,20 +1,21 @@
 // mailbox.h: how much may wait in an actor's mailbox, and who is next when it is full.
 //
 // Words       actor.load: what is queued and charged, in one word so that both bounds are checked
-// and
-//             taken in one exchange and are strict under any number of senders:
+//             and taken in one exchange and are strict under any number of senders:
 //               bit 63      CROWDED: senders wait for room; others may not slip in before them
 //               bits 62…40  messages
 //               bits 39…0   bytes
 // Fairness    A sender that finds no room sends a tri_room, which the owner keeps in order of
-// arrival.
-//             Whenever a message leaves, the owner takes room for those at the front that fit and
-//             sends each its tri_room back as a grant; the sender then pushes its message with that
-//             room. A sender that has given up in the meantime gives the room back the same way.
-//             So a message is in the mailbox only after its sender's tr_send has succeeded.
+//             arrival. Whenever a message leaves, the owner takes room for those at the front that
+//             fit and sends each its tri_room back as a grant; the sender then pushes its message
+//             with that room. So a message is in the mailbox only after its tr_send has succeeded.
+// Giving up   A sender that waits no longer sends the parcel `cancel` of its tri_room. If the room
+//             is still with the target, the cancel ends it there. If it is on its way back, grant
+//             and cancel cross; the second of the two to arrive gives back what was granted, and
+//             ends it. So nothing of a sender that has given up stays behind.
+// Pairs       room.crossed: acq_rel between the two ends, with itself.
 // Lost rooms  None: a tri_room is urgent mail, which wakes the owner even when its mailbox drained
-// in
-//             the meantime; it is granted then and there.
+//             in the meantime; it is granted then and there.
 #ifndef TRI_ACTOR_MAILBOX_H
 #define TRI_ACTOR_MAILBOX_H
 
@@ -28,10 +29,13 @@
 
 // The value of the messages ROOM, GRANT and GIVE_BACK; `request` of the message is the sender's.
 typedef struct tri_room {
-    tri_list link;   // in cold.rooms of the target, while it waits there
-    tr_ref_t target; // whose mailbox
-    uint64_t charge; // in bytes, for one message
-    tr_err_t error;  // of a grant: TR_OK, or why there will never be room
+    tri_list link;            // in cold.rooms of the target, while it waits there
+    tr_ref_t target;          // whose mailbox
+    uint64_t charge;          // in bytes, for one message
+    tri_parcel cancel;        // from a sender that has given up
+    _Atomic bool has_crossed; // grant and cancel: the first of them has arrived
+    bool is_granted;          // it is not with the target any more; the target's owner's
+    tr_err_t error;           // of a grant: TR_OK, or why there will never be room
 } tri_room;
 
 static inline uint32_t
@@ -76,6 +80,12 @@ void tri_mailbox_grant(tri_actor *actor);
 
 // Owner: tell all who wait for room that there will be none.
 void tri_mailbox_refuse_rooms(tri_actor *actor, tr_err_t error);
+
+// The sender of a tri_room waits no longer. `room` is not the sender's any more.
+void tri_mailbox_cancel_room(tr_runtime *rt, tri_worker *here, tr_message *room);
+
+// Owner: a sender has given up.
+void tri_mailbox_room_canceled(tri_actor *actor, tri_parcel *cancel);
 
 // A grant nobody waits for: give the room back to where it came from. Takes the message.
 void tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant);

@@ -219,10 +219,12 @@ await_room(tr_runtime *rt, tri_port *port, tri_actor *target, tr_ref_t to, uint6
     tri_actor_post(NULL, target, &ask->parcel, true);
     tr_message *grant;
     tr_err_t err = tri_port_await(rt, port, request, deadline_ns, &grant);
-    if (err == TR_OK) {
-        err = ((const tri_room *)(const void *)grant->value)->error;
-        tri_destroy_message(rt, NULL, grant);
+    if (err != TR_OK) {
+        tri_mailbox_cancel_room(rt, NULL, ask);
+        return err;
     }
+    err = ((const tri_room *)(const void *)grant->value)->error;
+    tri_destroy_message(rt, NULL, grant);
     return err;
 }
 

@@ -42,7 +42,11 @@ tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t 
     tr_message *ask =
         tri_message_alloc(tri_pool_of(here), &tri_system_types[TRI_SYSTEM_ROOM], sizeof(tri_room));
     if (ask != NULL) {
-        *(tri_room *)(void *)ask->value = (tri_room){.target = to, .charge = charge};
+        *(tri_room *)(void *)ask->value = (tri_room){
+            .target = to,
+            .charge = charge,
+            .cancel.type = &tri_system_types[TRI_SYSTEM_CANCEL_ROOM],
+        };
         ask->sender = sender;
         ask->generation = (uint32_t)(sender.raw >> 32); // it comes back to the sender
         ask->request = request;
@@ -54,6 +58,7 @@ tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t 
 struct room_wait {
     tri_request request;
     tr_message *msg;
+    tr_message *ask; // the tri_room, until it has come back
 };
 
 static void
@@ -62,6 +67,9 @@ forsake_room(tri_wait *wait, tri_actor *actor)
     struct room_wait *room = TRI_CONTAINER(wait, struct room_wait, request.wait);
     tri_request_cancel(actor, &room->request);
     tri_destroy_message(actor->rt, tri_actor_worker(actor), room->msg);
+    if (room->ask != NULL) {
+        tri_mailbox_cancel_room(actor->rt, tri_actor_worker(actor), room->ask);
+    }
 }
 
 static tr_err_t
@@ -71,13 +79,13 @@ await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int
     struct room_wait room = {.msg = msg};
     tri_request_open(self, &room.request);
     room.request.wait.forsake = forsake_room;
-    tr_message *ask = tri_send_ask_room(here, tri_actor_ref(self), room.request.id, to,
-                                        tri_message_charge(msg->size));
-    if (ask == NULL) {
+    room.ask = tri_send_ask_room(here, tri_actor_ref(self), room.request.id, to,
+                                 tri_message_charge(msg->size));
+    if (room.ask == NULL) {
         forsake_room(&room.request.wait, self);
         return TR_ENOMEM;
     }
-    tri_actor_post(here, target, &ask->parcel, true);
+    tri_actor_post(here, target, &room.ask->parcel, true);
     tr_err_t err = tri_request_wait(self, &room.request, "room", deadline_ns);
     if (err != TR_OK) {
         return err;

@@ -6,11 +6,17 @@
     }
 
 const tr_type_t tri_system_types[TRI_SYSTEM_OPS] = {
-    [TRI_SYSTEM_HELD] = SYSTEM_TYPE("held"),   [TRI_SYSTEM_ENDED] = SYSTEM_TYPE("ended"),
-    [TRI_SYSTEM_WATCH] = SYSTEM_TYPE("watch"), [TRI_SYSTEM_UNWATCH] = SYSTEM_TYPE("unwatch"),
-    [TRI_SYSTEM_DOWN] = SYSTEM_TYPE("down"),   [TRI_SYSTEM_ROOM] = SYSTEM_TYPE("room"),
-    [TRI_SYSTEM_GRANT] = SYSTEM_TYPE("grant"), [TRI_SYSTEM_GIVE_BACK] = SYSTEM_TYPE("give back"),
-    [TRI_SYSTEM_ERROR] = SYSTEM_TYPE("error"), [TRI_SYSTEM_EXEC] = SYSTEM_TYPE("exec"),
+    [TRI_SYSTEM_HELD] = SYSTEM_TYPE("held"),
+    [TRI_SYSTEM_ENDED] = SYSTEM_TYPE("ended"),
+    [TRI_SYSTEM_WATCH] = SYSTEM_TYPE("watch"),
+    [TRI_SYSTEM_UNWATCH] = SYSTEM_TYPE("unwatch"),
+    [TRI_SYSTEM_DOWN] = SYSTEM_TYPE("down"),
+    [TRI_SYSTEM_ROOM] = SYSTEM_TYPE("room"),
+    [TRI_SYSTEM_GRANT] = SYSTEM_TYPE("grant"),
+    [TRI_SYSTEM_GIVE_BACK] = SYSTEM_TYPE("give back"),
+    [TRI_SYSTEM_CANCEL_ROOM] = SYSTEM_TYPE("cancel room"),
+    [TRI_SYSTEM_ERROR] = SYSTEM_TYPE("error"),
+    [TRI_SYSTEM_EXEC] = SYSTEM_TYPE("exec"),
 };
 
 void

@@ -40,7 +40,6 @@ fire(tri_timer *timer, void *worker)
     struct delayed *delayed = TRI_CONTAINER(timer, struct delayed, timer);
     tri_actor *actor = delayed->actor;
     TRI_BUMP(&actor->received, 1);
-    tri_count(&((tri_worker *)worker)->counters, TRI_ACCEPTED);
     delayed->msg->sent_tick = (uint32_t)(((tri_worker *)worker)->now_ns >> 20);
     tri_mailbox_append(actor, delayed->msg);
     free_delayed(delayed);
@@ -89,6 +88,19 @@ drop_delayed(tri_actor *actor, struct delayed *delayed)
     free_delayed(delayed);
 }
 
+// One that waits in the lane has not been accepted yet, unless it was received and set aside.
+static void
+drop_one(tri_actor *actor, tr_message *msg)
+{
+    if ((msg->meta & TRI_MSG_CHARGED) != 0) {
+        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+    }
+    if ((msg->meta & TRI_MSG_ACCEPTED) != 0) {
+        tri_actor_count(actor, TRI_DISCARDED);
+    }
+    tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+}
+
 // Remove fired timers from the lane: one, or with id 0 all.
 static void
 drop_fired(tri_actor *actor, uint32_t id)
@@ -97,8 +109,7 @@ drop_fired(tri_actor *actor, uint32_t id)
     actor->normal = (tri_lane){.first = NULL};
     for (tr_message *msg; (msg = tri_lane_pop(&all)) != NULL;) {
         if ((msg->meta & TRI_MSG_TIMER) != 0 && (id == 0 || msg->request == id)) {
-            tri_actor_count(actor, TRI_DISCARDED);
-            tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+            drop_one(actor, msg);
         } else {
             tri_mailbox_append(actor, msg);
         }

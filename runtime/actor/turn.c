@@ -142,6 +142,7 @@ done(tri_actor *actor, tr_err_t verdict)
         received(actor, verdict);
         break;
     case TRI_HANDLER_STOP:
+        tri_wheel_cancel(&tri_actor_worker(actor)->wheel, &actor->cold->stop_handler_timer);
         tri_call_release_answers(actor);
         actor->ending = TRI_ENDING_RELEASE;
         if (actor->reason == TR_OK) {
@@ -168,9 +169,23 @@ run_start(tri_actor *actor)
 }
 
 static void
+on_stop_takes_too_long(tri_timer *timer, void *worker)
+{
+    tri_cold *cold = TRI_CONTAINER(timer, tri_cold, stop_handler_timer);
+    tri_actor_order(worker, cold->self, TRI_ORDER_DIE);
+}
+
+// An end that nobody ordered has the same time as one that somebody did.
+static void
 run_stop(tri_actor *actor)
 {
     const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
+    tri_worker *here = tri_actor_worker(actor);
+    int64_t deadline = tri_child_shutdown_deadline(actor, here);
+    if (deadline != INT64_MAX) {
+        actor->cold->stop_handler_timer.fire = on_stop_takes_too_long;
+        tri_wheel_arm(&here->wheel, &actor->cold->stop_handler_timer, deadline);
+    }
     TRI_SHOW(&actor->handler, TRI_HANDLER_STOP);
     behavior->stop(actor, actor->state, actor->reason);
     done(actor, TR_OK);

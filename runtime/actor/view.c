@@ -71,12 +71,13 @@ view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
     }
     uint64_t load = TRI_PEEK(&actor->load);
     const char *waits_for = TRI_PEEK(&actor->waits_for);
+    const tri_worker *worker = tri_actor_worker(actor); // may be seen later than the phase
     *out = (tri_actor_view_t){
         .ref = tri_actor_ref(actor),
         .parent = {TRI_PEEK(&actor->parent)},
         .state = state_of(actor, waits_for),
         .wait = waits_for,
-        .worker = tri_actor_worker(actor)->index,
+        .worker = worker != NULL ? worker->index : 0,
         .incarnation = TRI_PEEK(&actor->incarnation),
         .queued = tri_load_count(load),
         .queued_bytes = tri_load_bytes(load),

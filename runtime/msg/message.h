@@ -35,15 +35,16 @@ struct tr_message {
 };
 static_assert(sizeof(struct tr_message) == 48, "header and 16 bytes of payload share a cache line");
 
-#define TRI_MSG_CLASS   0x000fu // of the pool
-#define TRI_MSG_CALL    0x0010u // the sender waits for an answer
-#define TRI_MSG_REPLY   0x0020u // an answer
-#define TRI_MSG_CHARGED 0x0040u // its size counts in its target's bound
-#define TRI_MSG_TIMER   0x0080u // came from tr_send_after; `request` is the timer
-#define TRI_MSG_LOCAL   0x0100u // lives on the stack of the handler that reads it
-#define TRI_MSG_OUTSIDE 0x0200u // its sender is the port of a thread outside
-#define TRI_MSG_HIGH    0x0400u // goes ahead of those without; see mailbox.c
-#define TRI_MSG_FLAGS   0xffffu
+#define TRI_MSG_CLASS    0x000fu // of the pool
+#define TRI_MSG_CALL     0x0010u // the sender waits for an answer
+#define TRI_MSG_REPLY    0x0020u // an answer
+#define TRI_MSG_CHARGED  0x0040u // its size counts in its target's bound
+#define TRI_MSG_TIMER    0x0080u // came from tr_send_after; `request` is the timer
+#define TRI_MSG_LOCAL    0x0100u // lives on the stack of the handler that reads it
+#define TRI_MSG_OUTSIDE  0x0200u // its sender is the port of a thread outside
+#define TRI_MSG_HIGH     0x0400u // goes ahead of those without; see mailbox.c
+#define TRI_MSG_ACCEPTED 0x0800u // of a timer: the ledger has it
+#define TRI_MSG_FLAGS    0xffffu
 
 // What a message takes of a bound in bytes.
 static inline uint64_t

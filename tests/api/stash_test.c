@@ -12,11 +12,11 @@ TR_MESSAGE_EMPTY(crash_now); // without
 // A door that is closed at first: who asks waits.
 static struct door {
     uint32_t order[16];
-    uint32_t count;
+    _Atomic uint32_t count;
     tr_err_t stash_err;
     tr_err_t after_err; // of a reply after the stash
     cue seen;           // given for each ask that is set aside
-    uint32_t lives;
+    _Atomic uint32_t lives;
 } door;
 
 static tr_err_t
@@ -74,7 +74,8 @@ static tr_ref_t
 begin(tr_runtime *rt)
 {
     tr_ref_t supervisor = TR_REF_NONE;
-    memset(&door, 0, sizeof door);
+    door.count = 0;
+    door.lives = 0;
     cue_init(&door.seen);
     tr_spawn_opts_t opts = {
         .behavior = &tr_supervisor_behavior, .arg = &house, .arg_size = sizeof house};
