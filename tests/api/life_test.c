@@ -236,6 +236,28 @@ Test(stop, that_takes_too_long_ends_in_a_kill_and_is_reported_so, .timeout = 30)
     troupe_end(p.rt);
 }
 
+static tr_err_t
+leave_by_oneself(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_exit(self);
+    return TR_OK;
+}
+
+Test(stop, that_takes_too_long_ends_in_a_kill_also_when_nobody_ordered_it, .timeout = 30)
+{
+    parent p;
+    parent_begin(&p);
+    stops s = stops_that_wait(-1);
+    part role = {.stop = note_stop, .arg = &s};
+    tr_ref_t child = child_of(&p, PUPPET_WITH(&role, .shutdown_ms = 3));
+    assert_ok(troupe_prompt(p.rt, child, leave_by_oneself, NULL));
+    CUE_AWAIT(&p.told);
+    cr_assert(eq(int, s.count, 1));
+    assert_err(last_news(&p)->reason, TR_EKILLED);
+    troupe_end(p.rt);
+}
+
 Test(stop, whose_handler_fails_is_no_orderly_end, .timeout = 30)
 {
     parent p;
