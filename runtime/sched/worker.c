@@ -309,12 +309,13 @@ loop(void *arg)
             }
             run_one(worker);
             leave_large_stack(worker);
-        } else if (is_told_to_end(worker)) {
+        } else if (!is_told_to_end(worker)) {
+            park(worker);
+        } else if (!tri_inbox_has_mail(&worker->injected)) {
+            // Looked at again, after the order: what was scheduled before it is run before the end.
             worker->retired = worker->stack;
             worker->stack = NULL;
             tri_fiber_jump(&worker->retired->fiber, &worker->thread_fiber);
-        } else {
-            park(worker);
         }
     }
 }

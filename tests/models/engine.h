@@ -187,7 +187,13 @@ typedef struct search_result {
     uint64_t steps;
 } search_result;
 
+typedef enum search_mode {
+    SEARCH_RACES, // a node tries what a race asks for
+    SEARCH_ALL,   // a node tries every thread: slower, and must come to the same executions
+} search_mode_t;
+
 // Explore a scenario, all of it or, once there is a finding, a little more for a shorter one.
-search_result search_run(const model_scenario *scenario, const model_mutant *mutant);
+search_result
+search_run(const model_scenario *scenario, const model_mutant *mutant, search_mode_t mode);
 
 #endif

@@ -14,8 +14,6 @@
 // seq_cst and fences are refused: nothing in the runtime uses them.
 #include "engine.h"
 
-#include <string.h>
-
 static location locations[LOCATIONS_MAX];
 static write_record writes[LOCATIONS_MAX][WRITES_MAX];
 static unsigned location_count;

@@ -49,7 +49,8 @@ typedef struct model_mutant {
     bool (*skips)(const char *what, const char *site);
 } model_mutant;
 
-// The program: `NAME` alone runs everything; `NAME list`; `NAME <scenario or mutant>` runs one.
+// The program: `NAME` alone runs everything; `NAME list`; `NAME <scenario or mutant>` runs one;
+// `NAME twice` runs every scenario without and with what saves executions, and compares.
 int model_main(int argc, char **argv, const model_scenario *scenarios, size_t scenario_count,
                const model_mutant *mutants, size_t mutant_count);
 

@@ -47,6 +47,7 @@ static struct {
     node nodes[STEPS_MAX];
     unsigned depth; // of this execution
     unsigned kept;  // nodes whose choice is made already
+    search_mode_t mode;
     search_result result;
 } search;
 
@@ -135,18 +136,18 @@ find_initials(unsigned race, unsigned thread, unsigned end, const int before[THR
     return initials;
 }
 
-// See to it that the node of a race tries one of those threads.
-static void
+// See to it that the node of a race tries one of those threads. False: none can move there, so what
+// holds them up was done before; all threads are tried to be sure.
+static bool
 turn_around(unsigned race, unsigned thread, unsigned end, const int before[THREADS_MAX])
 {
     node *at = &search.nodes[race];
     uint8_t initials = find_initials(race, thread, end, before);
-    if ((at->todo & initials) != 0) {
-        return;
+    if ((at->todo & initials) == 0) {
+        initials &= at->able;
+        at->todo |= initials != 0 ? (uint8_t)(initials & -initials) : at->able; // the lowest
     }
-    initials &= at->able;
-    // One is enough: the lowest. None can move: whoever holds them up must be let by.
-    at->todo |= initials != 0 ? (uint8_t)(initials & -initials) : at->able;
+    return (at->able & initials) != 0;
 }
 
 // The races of a step of `thread` with those before `end`; `before` is what its last step depends
@@ -154,17 +155,23 @@ turn_around(unsigned race, unsigned thread, unsigned end, const int before[THREA
 static void
 find_races(unsigned thread, const effects *did, unsigned end, int before[THREADS_MAX])
 {
+    // What is ordered before it even if a race is turned around.
+    int ordered[THREADS_MAX];
+    memcpy(ordered, before, sizeof ordered);
     for (unsigned i = end; i-- > 0;) {
         node *earlier = &search.nodes[i];
         unsigned other = thread_of(earlier);
         bool is_same = share_object(did, &earlier->did) || (did->might & earlier->did.might) != 0;
         bool is_read = (did->might & earlier->did.read) != 0;
-        if (other == thread || before[other] >= (int)i || (!is_same && !is_read)) {
+        if (other == thread || (!is_same && !is_read)) {
             continue;
         }
-        turn_around(i, thread, end, before);
+        bool is_possible = ordered[other] >= (int)i || turn_around(i, thread, end, before);
         if (is_same) {
             join(before, earlier, i);
+        }
+        if (is_same && is_possible) {
+            join(ordered, earlier, i);
         }
     }
     for (unsigned i = 0; i < did->read_count; i++) {
@@ -284,7 +291,9 @@ open_node(node *here, const node *before)
             add_candidates(here, i);
         }
     }
-    here->todo = here->count == 0 ? 0 : (uint8_t)(1u << thread_of(here));
+    here->todo = search.mode == SEARCH_ALL ? here->able
+                 : here->count == 0        ? 0
+                                           : (uint8_t)(1u << thread_of(here));
 }
 
 // Choose what is left; false: nothing is.
@@ -398,8 +407,9 @@ begin_anew(void)
 }
 
 search_result
-search_run(const model_scenario *scenario, const model_mutant *mutant)
+search_run(const model_scenario *scenario, const model_mutant *mutant, search_mode_t mode)
 {
+    search.mode = mode;
     memory_forget();
     run_reset(scenario, mutant);
     begin_anew();

@@ -456,6 +456,24 @@ run_stop(unsigned thread)
     }
 }
 
+// A worker is told to end when it has nothing to run: what was sent before that is run.
+static void
+run_send_stop(unsigned thread)
+{
+    switch (thread) {
+    case 0:
+        model_run_created();
+        break;
+    case 1:
+        write_and_send(0, 0);
+        stop();
+        break;
+    default:
+        event(0);
+        break;
+    }
+}
+
 static void
 run_two_stop(unsigned thread)
 {
@@ -502,6 +520,13 @@ finish_stop(bool all_ended)
     MODEL_CHECK(all_ended, "a worker was told to end and sleeps on");
 }
 
+static void
+finish_send_stop(bool all_ended)
+{
+    finish_stop(all_ended);
+    MODEL_CHECK(actors[0].handled == 1, "what was sent before the stop was not handled");
+}
+
 static const char *const one_actor[] = {"worker", "sender a", "sender b", "event", NULL};
 static const char *const two_actors[] = {"worker", "sender a", "sender b", NULL};
 static const char *const two_workers[] = {"worker 0", "worker 1", "sender a", "sender b", NULL};
@@ -513,6 +538,7 @@ static const model_scenario scenarios[] = {
     {"two-actors", two_actors, setup_one, run_two_actors, finish_one, NULL, 0},
     {"two-workers", two_workers, setup_two, run_two_workers, finish_two, NULL, 0},
     {"stop", stopping, setup_stop, run_stop, finish_stop, NULL, 0},
+    {"send-then-stop", stopping, setup_stop, run_send_stop, finish_send_stop, NULL, 0},
     {"stop-two", two_stopping, setup_two_stop, run_two_stop, finish_stop, NULL, 0},
 };
 
