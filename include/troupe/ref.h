@@ -27,12 +27,14 @@ tr_ref_none(void)
 }
 #define TR_REF_NONE tr_ref_none()
 
+/** True for TR_REF_NONE, and for no address that an actor ever had. */
 static inline bool
 tr_ref_is_none(tr_ref_t ref)
 {
     return ref.raw == 0;
 }
 
+/** True when both are the same address: the same actor, whatever life it is in. */
 static inline bool
 tr_ref_equal(tr_ref_t a, tr_ref_t b)
 {
