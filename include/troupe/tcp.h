@@ -105,7 +105,10 @@ TR_API TR_MUST_CHECK tr_err_t tr_tcp_write(tr_self *self, tr_tcp *tcp, const voi
 /** Say that nothing more will be written: the peer reads an end. Reading goes on. */
 TR_API TR_MUST_CHECK tr_err_t tr_tcp_shutdown(tr_self *self, tr_tcp *tcp);
 
-/** Close and release. What was written is still sent. NULL is allowed. */
+/**
+ * Close and release. What was written is still sent, unless there is input that was never read:
+ * then the system resets the connection, and the peer may lose the end. NULL is allowed.
+ */
 TR_API void tr_tcp_close(tr_self *self, tr_tcp *tcp);
 
 TR_END_DECLS
