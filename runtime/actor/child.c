@@ -6,6 +6,7 @@
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/wait.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #define DEFAULT_START_MS    5000
@@ -13,7 +14,7 @@
 
 // ---- spawning
 
-// Ask for a start and wait for its end. `reply` is the room for its answer.
+// Wait for the end of a start that was asked for.
 static tr_err_t
 await_start(tri_actor *self, tri_actor *child, tri_request *request)
 {
@@ -172,6 +173,7 @@ tr_discard(tr_self *self, tr_ref_t ref)
     tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_DISCARD);
     return TR_OK;
 }
+
 // ---- stopping children
 
 static void
@@ -191,8 +193,7 @@ tri_child_shutdown_deadline(const tri_actor *child, tri_worker *here)
     if (ms == TR_SHUTDOWN_DEFAULT || ms == TR_SHUTDOWN_KILL) {
         ms = DEFAULT_SHUTDOWN_MS;
     }
-    int64_t now = tri_worker_clock(here);
-    return ms > (INT64_MAX - now) / 1000000 ? INT64_MAX : now + ms * 1000000;
+    return tri_clock_after(tri_worker_clock(here), tr_ms(ms).ns);
 }
 
 void

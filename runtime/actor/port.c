@@ -7,6 +7,7 @@
 #include "actor/send.h"
 #include "actor/system.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/memory.h"
 #include "base/panic.h"
 
@@ -33,11 +34,7 @@ create(tr_runtime *rt)
         tri_free(port);
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&port->woken, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tri_cond_init(&port->woken);
     pthread_mutex_init(&port->lock, NULL);
     port->slot->state = port;
     TRI_SHOW(&port->slot->bound_count, 0); // nobody sends here: it gets answers only
@@ -148,14 +145,10 @@ tri_port_give(tr_runtime *rt, tri_port *port)
 static bool
 wait_for_signal(tri_port *port, int64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = deadline_ns / 1000000000,
-                             .tv_nsec = deadline_ns % 1000000000};
-    int status = 0;
+    bool in_time = true;
     pthread_mutex_lock(&port->lock);
-    while (!port->is_signalled && status == 0) {
-        status = deadline_ns == INT64_MAX
-                     ? pthread_cond_wait(&port->woken, &port->lock)
-                     : pthread_cond_timedwait(&port->woken, &port->lock, &until);
+    while (!port->is_signalled && in_time) {
+        in_time = tri_cond_wait_until(&port->woken, &port->lock, deadline_ns);
     }
     bool signalled = port->is_signalled;
     port->is_signalled = false;
@@ -203,8 +196,7 @@ tri_ports_destroy(tr_runtime *rt)
 static int64_t
 deadline_after(tr_duration_t timeout)
 {
-    int64_t now = tri_clock_ns();
-    return timeout.ns > INT64_MAX - now ? INT64_MAX : now + timeout.ns;
+    return tri_clock_after(tri_clock_ns(), timeout.ns);
 }
 
 static tr_err_t

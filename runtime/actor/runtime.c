@@ -7,6 +7,7 @@
 #include "actor/port.h"
 #include "actor/system.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -156,11 +157,7 @@ init(tr_runtime *rt, const tr_runtime_opts_t *opts)
 {
     tri_table_init(&rt->table);
     pthread_mutex_init(&rt->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&rt->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tri_cond_init(&rt->ended);
     rt->log = opts->log != NULL ? opts->log : log_to_stderr;
     rt->log_arg = opts->log_arg;
     rt->name = tri_strdup(opts->name != NULL ? opts->name : program_invocation_short_name);
@@ -243,13 +240,11 @@ tri_runtime_ended(tr_runtime *rt)
 tr_err_t
 tr_runtime_wait(tr_runtime *rt, tr_duration_t timeout)
 {
-    int64_t now = tri_clock_ns();
-    int64_t deadline = timeout.ns > INT64_MAX - now ? INT64_MAX : now + timeout.ns;
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    int status = 0;
+    int64_t deadline = tri_clock_after(tri_clock_ns(), timeout.ns);
+    bool in_time = true;
     pthread_mutex_lock(&rt->lock);
-    while (!rt->has_ended && status == 0) {
-        status = pthread_cond_timedwait(&rt->ended, &rt->lock, &until);
+    while (!rt->has_ended && in_time) {
+        in_time = tri_cond_wait_until(&rt->ended, &rt->lock, deadline);
     }
     bool has_ended = rt->has_ended;
     pthread_mutex_unlock(&rt->lock);

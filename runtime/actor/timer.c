@@ -4,6 +4,7 @@
 #include "actor/runtime.h"
 #include "actor/send.h"
 #include "actor/wait.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 // A message that waits for its time. Once it has fired it is in the lane like any other, marked.
@@ -70,9 +71,7 @@ tr_send_after(tr_self *self, tr_duration_t delay, const tr_type_t *type, const v
     delayed->msg = msg;
     delayed->timer.fire = fire;
     tri_list_push_back(&self->cold->timers, &delayed->link);
-    int64_t now = tri_worker_clock(here);
-    int64_t due = delay.ns > INT64_MAX - now ? INT64_MAX : now + delay.ns;
-    tri_wheel_arm(&here->wheel, &delayed->timer, due);
+    tri_wheel_arm(&here->wheel, &delayed->timer, tri_clock_after(tri_worker_clock(here), delay.ns));
     if (out != NULL) {
         out->raw = id;
     }

@@ -5,6 +5,7 @@
 #include "actor/system.h"
 #include "actor/window.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/memory.h"
 #include "msg/layout.h"
 
@@ -110,13 +111,6 @@ tri_view_actors(tr_runtime *rt, uint32_t *cursor, tri_actor_view_t *out, size_t 
     }
     *cursor = slot < slots ? slot : UINT32_MAX;
     return count;
-}
-
-tr_err_t
-tri_view_actor(tr_runtime *rt, tr_ref_t ref, tri_actor_view_t *out)
-{
-    const tri_actor *actor = tri_table_find(&rt->table, ref);
-    return actor != NULL && view_slot(rt, actor, out) ? TR_OK : TR_EDEAD;
 }
 
 const char *
@@ -304,11 +298,7 @@ create_job(tr_ref_t ref, size_t limit)
     if (job == NULL) {
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&job->done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tri_cond_init(&job->done);
     pthread_mutex_init(&job->lock, NULL);
     job->exec.parcel.type = &tri_system_types[TRI_SYSTEM_EXEC];
     job->exec.fn = run_job;
@@ -321,12 +311,11 @@ create_job(tr_ref_t ref, size_t limit)
 static bool
 await_job(struct job *job, tr_duration_t timeout)
 {
-    int64_t deadline = tri_clock_ns() + timeout.ns;
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    int status = 0;
+    int64_t deadline = tri_clock_after(tri_clock_ns(), timeout.ns);
+    bool in_time = true;
     pthread_mutex_lock(&job->lock);
-    while (!job->is_done && status == 0) {
-        status = pthread_cond_timedwait(&job->done, &job->lock, &until);
+    while (!job->is_done && in_time) {
+        in_time = tri_cond_wait_until(&job->done, &job->lock, deadline);
     }
     bool is_done = job->is_done;
     job->has_observer = is_done;

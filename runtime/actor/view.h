@@ -48,9 +48,6 @@ typedef struct tri_actor_view {
 // *cursor becomes where to go on, UINT32_MAX when that was all. Returns how many were written.
 size_t tri_view_actors(tr_runtime *rt, uint32_t *cursor, tri_actor_view_t *out, size_t capacity);
 
-// One actor by its address: TR_OK or TR_EDEAD.
-tr_err_t tri_view_actor(tr_runtime *rt, tr_ref_t ref, tri_actor_view_t *out);
-
 // A queued message, as its owner copied it.
 typedef struct tri_message_view {
     const tr_type_t *type;

@@ -1,6 +1,7 @@
 #include "actor/wait.h"
 
 #include "actor/life.h"
+#include "base/clock.h"
 #include "base/panic.h"
 
 int64_t
@@ -8,8 +9,7 @@ tri_wait_deadline(tri_actor *self, tr_duration_t timeout)
 {
     int64_t deadline = INT64_MAX;
     if (timeout.ns != INT64_MAX) {
-        int64_t now = tri_worker_clock(tri_actor_worker(self));
-        deadline = timeout.ns > INT64_MAX - now ? INT64_MAX : now + timeout.ns;
+        deadline = tri_clock_after(tri_worker_clock(tri_actor_worker(self)), timeout.ns);
     }
     if (self->in_hand != NULL) {
         int64_t inherited = tri_message_deadline(self->in_hand);
