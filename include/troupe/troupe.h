@@ -10,6 +10,7 @@
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
+#include "troupe/mailbox.h"
 #include "troupe/main.h"
 #include "troupe/message.h"
 #include "troupe/ref.h"

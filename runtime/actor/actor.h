@@ -154,6 +154,7 @@ struct tr_self {
     tr_err_t stop_reason; // with is_stopping: TR_OK when it was told to stop, else why it must end
     uint8_t ending;       // tri_ending_t
     uint8_t high_run;     // high messages taken in a row; see mailbox.c
+    uint8_t breath;       // operations in a row that needed no wait; see wait.c
     bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
     bool is_stashing; // the message in hand goes to the stash when its handler returns

@@ -1,5 +1,7 @@
 #include "actor/call.h"
 
+#include "troupe/mailbox.h"
+
 #include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/send.h"
@@ -113,6 +115,66 @@ tr_reply_error(tr_self *self, tr_err_t error)
     mark_answered(self);
     tri_message_become_error(answer, error);
     tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
+    return TR_OK;
+}
+
+// One that was taken out of a mailbox: the same, with the state of the answer in the message.
+static tr_err_t
+check_taken(const tr_message *msg, bool *out_nobody)
+{
+    *out_nobody = (msg->meta & TRI_MSG_CALL) == 0;
+    if ((msg->meta & TRI_MSG_TAKEN) == 0) {
+        return TR_EINVAL;
+    }
+    return (msg->meta & TRI_MSG_REPLY) != 0 ? TR_EALREADY : TR_OK;
+}
+
+static void
+answer_taken(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_message *answer)
+{
+    tri_call_answer(rt, here, answer, msg->sender, msg->request);
+    msg->meta = (msg->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
+}
+
+tr_err_t
+tr_reply_to(tr_self *self, const tr_message *msg, const tr_type_t *type, const void *value)
+{
+    bool nobody;
+    if (msg == self->in_hand) {
+        return tr_reply(self, type, value);
+    }
+    tri_worker *here = tri_actor_worker(self);
+    tr_err_t err = check_taken(msg, &nobody);
+    if (err != TR_OK || nobody) {
+        return err;
+    }
+    tr_message *answer;
+    err = tri_send_prepare(here, type, value, &answer);
+    if (err == TR_OK) {
+        answer->sender = tri_actor_ref(self);
+        answer_taken(self->rt, here, tri_message_of(msg->value), answer);
+    }
+    return err;
+}
+
+tr_err_t
+tr_reply_error_to(tr_self *self, const tr_message *msg, tr_err_t error)
+{
+    bool nobody;
+    if (msg == self->in_hand) {
+        return tr_reply_error(self, error);
+    }
+    tri_worker *here = tri_actor_worker(self);
+    tr_err_t err = error == TR_OK ? TR_EINVAL : check_taken(msg, &nobody);
+    if (err != TR_OK || nobody) {
+        return err;
+    }
+    tr_message *answer = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
+    if (answer == NULL) {
+        return TR_ENOMEM;
+    }
+    tri_message_become_error(answer, error);
+    answer_taken(self->rt, here, tri_message_of(msg->value), answer);
     return TR_OK;
 }
 
@@ -274,29 +336,48 @@ tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
 
 // ---- what handlers borrow and keep
 
+void
+tri_call_lend_taken(tr_message **list, tr_message *msg)
+{
+    msg->meta |= TRI_MSG_TAKEN;
+    tri_call_lend(list, msg);
+}
+
+void
+tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error)
+{
+    if ((msg->meta & TRI_MSG_TAKEN) == 0) {
+        tri_destroy_message(rt, here, msg);
+        return;
+    }
+    bool is_handled = error == TR_ENOREPLY || error == TR_EUNHANDLED;
+    tri_count_at(rt, here, is_handled ? TRI_HANDLED : TRI_FAILED);
+    tri_call_fail(rt, here, msg, error);
+}
+
 static void
-destroy_list(tri_actor *actor, tr_message **list)
+give_back_list(tri_actor *actor, tr_message **list, tr_err_t error)
 {
     while (*list != NULL) {
         tr_message *msg = *list;
         tri_mail *next = msg->parcel.mail.next;
         *list = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
-        tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+        tri_call_give_back(actor->rt, tri_actor_worker(actor), msg, error);
     }
 }
 
 void
-tri_call_release_answers(tri_actor *actor)
+tri_call_release_answers(tri_actor *actor, tr_err_t error)
 {
     if (actor->answers != NULL) {
-        destroy_list(actor, &actor->answers);
+        give_back_list(actor, &actor->answers, error);
     }
 }
 
 void
 tri_call_release_kept(tri_actor *actor)
 {
-    destroy_list(actor, &actor->kept_messages);
+    give_back_list(actor, &actor->kept_messages, TR_ENOREPLY);
 }
 
 const tr_message *
@@ -348,5 +429,5 @@ tr_release(tr_self *self, const void *value)
     }
     TRI_ASSERT(msg != NULL, "%s releases %p, which was not lent to it", tri_actor_name(self),
                value);
-    tri_destroy_message(self->rt, tri_actor_worker(self), msg);
+    tri_call_give_back(self->rt, tri_actor_worker(self), msg, TR_ENOREPLY);
 }

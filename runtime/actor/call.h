@@ -14,8 +14,9 @@ void tri_call_fail(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t e
 void tri_call_answer(tr_runtime *rt, tri_worker *here, tr_message *answer, tr_ref_t caller,
                      uint32_t request);
 
-// Owner: the handler is over, the answers that it borrowed go back.
-void tri_call_release_answers(tri_actor *actor);
+// Owner: the handler is over, the answers and messages that it borrowed go back. `error` is for
+// calls among them that it has not answered: TR_ENOREPLY where it did not fail.
+void tri_call_release_answers(tri_actor *actor, tr_err_t error);
 
 // Owner: a life ends with these duties open.
 void tri_call_fail_tokens(tri_actor *actor, tr_err_t error);
@@ -26,6 +27,13 @@ tr_message *tri_call_take_back(tr_message **list, const void *value);
 
 // Put a message on such a list.
 void tri_call_lend(tr_message **list, tr_message *msg);
+
+// Put a message there that was taken out of a mailbox: when it goes back, the ledger is told and
+// its call, if it is one and was not answered, is failed.
+void tri_call_lend_taken(tr_message **list, tr_message *msg);
+
+// A message that was lent goes back; `error` as above.
+void tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error);
 
 // What an answer means for the one who called: TR_OK, the error it carries, or TR_ETYPE.
 tr_err_t tri_call_verdict(const tr_message *answer, const tr_type_t *expect);

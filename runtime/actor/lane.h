@@ -39,6 +39,21 @@ tri_lane_pop(tri_lane *lane)
     return msg;
 }
 
+// Take out the one behind `before`, which is in the lane, or the first where that is NULL.
+static inline void
+tri_lane_take_after(tri_lane *lane, tr_message *before)
+{
+    tr_message *msg = before == NULL ? lane->first : tri_lane_next(before);
+    if (before == NULL) {
+        lane->first = tri_lane_next(msg);
+    } else {
+        before->parcel.mail.next = msg->parcel.mail.next;
+    }
+    if (lane->last == msg) {
+        lane->last = before;
+    }
+}
+
 // Put all of `before` in front of the lane; `before` is empty then.
 static inline void
 tri_lane_prepend_all(tri_lane *lane, tri_lane *before)

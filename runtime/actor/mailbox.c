@@ -1,8 +1,10 @@
 #include "actor/mailbox.h"
 
+#include "actor/call.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/window.h"
+#include "base/clock.h"
 #include "base/panic.h"
 
 // Every order on `load` is relaxed, and its accesses pair with nothing: it is a count, and its
@@ -13,54 +15,77 @@
 
 static const uint64_t one = (uint64_t)1 << TRI_LOAD_COUNT_SHIFT;
 
+static uint64_t
+word_of(tri_space_t space)
+{
+    return space.count * one + space.bytes;
+}
+
+// `closed`: the bits that keep this kind of sender out.
 static tr_err_t
-take_room(tri_actor *target, uint64_t charge, uint64_t closed)
+take_room(tri_actor *target, tri_space_t space, uint64_t closed)
 {
     uint64_t bytes = TRI_PEEK(&target->bound_bytes);
     uint32_t count = TRI_PEEK(&target->bound_count);
-    if (charge > bytes) {
+    if (space.bytes > bytes || space.count > count) {
         return TR_ETOOBIG;
     }
     uint64_t load = TRI_PEEK(&target->load);
     do {
-        if ((load & closed) != 0 || tri_load_count(load) >= count ||
-            tri_load_bytes(load) + charge > bytes) {
+        if (TRI_UNLIKELY((load & (closed | TRI_LOAD_CLOSED)) != 0)) {
+            return (load & TRI_LOAD_CLOSED) != 0 ? TR_EDEAD : TR_EFULL;
+        }
+        if (tri_load_count(load) + space.count > count ||
+            tri_load_bytes(load) + space.bytes > bytes) {
             return TR_EFULL;
         }
-    } while (!atomic_compare_exchange_weak_explicit(&target->load, &load, load + one + charge,
+    } while (!atomic_compare_exchange_weak_explicit(&target->load, &load, load + word_of(space),
                                                     memory_order_relaxed, memory_order_relaxed));
     return TR_OK;
 }
 
 tr_err_t
-tri_mailbox_admit(tri_actor *target, uint64_t charge)
+tri_mailbox_admit(tri_actor *target, tri_space_t space)
 {
-    return take_room(target, charge, TRI_LOAD_CROWDED);
+    return take_room(target, space, TRI_LOAD_CROWDED);
 }
 
 tr_err_t
 tri_mailbox_readmit(tri_actor *actor, uint64_t charge)
 {
-    return take_room(actor, charge, 0);
+    return take_room(actor, tri_space_for(charge), 0);
 }
 
-// Give the room of one message back, without a look at who waits for it. What it was before.
+// Give room back, without a look at who waits for it. What the load was before.
 static uint64_t
-give_room(tri_actor *actor, uint64_t charge)
+give_room(tri_actor *actor, tri_space_t space)
 {
-    uint64_t old = atomic_fetch_sub_explicit(&actor->load, one + charge, memory_order_relaxed);
-    TRI_ASSERT(tri_load_count(old) > 0 && tri_load_bytes(old) >= charge,
-               "slot %u, %u messages, %llu bytes, charge %llu", actor->slot, tri_load_count(old),
-               (unsigned long long)tri_load_bytes(old), (unsigned long long)charge);
+    uint64_t old = atomic_fetch_sub_explicit(&actor->load, word_of(space), memory_order_relaxed);
+    TRI_ASSERT(tri_load_count(old) >= space.count && tri_load_bytes(old) >= space.bytes,
+               "slot %u, %u messages, %llu bytes, less %u and %llu", actor->slot,
+               tri_load_count(old), (unsigned long long)tri_load_bytes(old), space.count,
+               (unsigned long long)space.bytes);
     return old;
+}
+
+void
+tri_mailbox_give_back(tri_actor *actor, tri_space_t space)
+{
+    if (TRI_UNLIKELY((give_room(actor, space) & TRI_LOAD_CROWDED) != 0)) {
+        tri_mailbox_grant(actor);
+    }
 }
 
 void
 tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
 {
-    if (TRI_UNLIKELY((give_room(actor, charge) & TRI_LOAD_CROWDED) != 0)) {
-        tri_mailbox_grant(actor);
-    }
+    tri_mailbox_give_back(actor, tri_space_for(charge));
+}
+
+void
+tri_mailbox_shrink(tri_actor *actor, uint64_t bytes)
+{
+    (void)give_room(actor, (tri_space_t){0, bytes});
 }
 
 void
@@ -72,7 +97,7 @@ tri_mailbox_count(tri_actor *actor, uint64_t charge)
 void
 tri_mailbox_uncount(tri_actor *actor, uint64_t charge)
 {
-    (void)give_room(actor, charge);
+    (void)give_room(actor, tri_space_for(charge));
 }
 
 void
@@ -90,15 +115,9 @@ tri_mailbox_high_is_next(tri_actor *actor, bool has_high, bool has_normal)
     return is_next;
 }
 
-tr_message *
-tri_mailbox_pop(tri_actor *actor)
+void
+tri_mailbox_taken_out(tri_actor *actor, tr_message *msg)
 {
-    bool high =
-        tri_mailbox_high_is_next(actor, actor->high.first != NULL, actor->normal.first != NULL);
-    tr_message *msg = tri_lane_pop(high ? &actor->high : &actor->normal);
-    if (msg == NULL) {
-        return actor->has_window ? tri_window_pop(actor) : NULL;
-    }
     if ((msg->meta & TRI_MSG_CHARGED) != 0) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
         tri_mailbox_discharge(actor, tri_message_charge(msg->size));
@@ -108,6 +127,33 @@ tri_mailbox_pop(tri_actor *actor)
         msg->meta |= TRI_MSG_ACCEPTED;
         tri_actor_count(actor, TRI_ACCEPTED);
     }
+}
+
+bool
+tri_mailbox_shed(tri_actor *actor, tr_message *msg)
+{
+    int64_t deadline = tri_message_deadline(msg);
+    tri_worker *here = tri_actor_worker(actor);
+    // The clock as a worker read it last may be older than the handlers that ran since.
+    if (deadline == INT64_MAX ||
+        deadline >= (here != NULL ? tri_worker_clock(here) : tri_clock_ns())) {
+        return false;
+    }
+    tri_count_at(actor->rt, here, TRI_EXPIRED);
+    tri_call_fail(actor->rt, here, msg, TR_ETIMEOUT);
+    return true;
+}
+
+tr_message *
+tri_mailbox_pop(tri_actor *actor)
+{
+    bool high =
+        tri_mailbox_high_is_next(actor, actor->high.first != NULL, actor->normal.first != NULL);
+    tr_message *msg = tri_lane_pop(high ? &actor->high : &actor->normal);
+    if (msg == NULL) {
+        return actor->has_window ? tri_window_pop(actor) : NULL;
+    }
+    tri_mailbox_taken_out(actor, msg);
     return msg;
 }
 
@@ -143,7 +189,7 @@ send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
     // It has ended, and so its cancel is on the way or here: the grant has arrived nowhere.
     if (error == TR_OK) {
         room->error = TR_EDEAD;
-        give_room(actor, room->charge); // for the next in line: granting goes on
+        give_room(actor, room->space); // for the next in line: granting goes on
     }
     if (is_second(room)) {
         tri_destroy_message(actor->rt, here, msg);
@@ -176,11 +222,12 @@ tri_mailbox_grant(tri_actor *actor)
     tri_list *rooms = &actor->cold->rooms;
     for (tri_list *link = tri_list_first(rooms); link != NULL; link = tri_list_first(rooms)) {
         tri_room *room = TRI_CONTAINER(link, tri_room, link);
-        if (take_room(actor, room->charge, 0) != TR_OK) {
+        tr_err_t err = take_room(actor, room->space, 0);
+        if (err == TR_EFULL) {
             return;
         }
         tri_list_remove(link);
-        send_grant(actor, tri_message_of(room), TR_OK);
+        send_grant(actor, tri_message_of(room), err);
     }
     atomic_fetch_and_explicit(&actor->load, ~TRI_LOAD_CROWDED, memory_order_relaxed);
 }
@@ -212,7 +259,7 @@ tri_mailbox_room_canceled(tri_actor *actor, tri_parcel *cancel)
         return; // the grant that is on its way ends it
     }
     if (was_granted && room->error == TR_OK) {
-        tri_mailbox_discharge(actor, room->charge);
+        tri_mailbox_give_back(actor, room->space);
     }
     tri_list_remove(&room->link);
     tri_destroy_message(actor->rt, tri_actor_worker(actor), tri_message_of(room));

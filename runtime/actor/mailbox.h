@@ -3,7 +3,8 @@
 // Words       actor.load: what is queued and charged, in one word so that both bounds are checked
 //             and taken in one exchange and are strict under any number of senders:
 //               bit 63      CROWDED: senders wait for room; others may not slip in before them
-//               bits 62…40  messages
+//               bit 62      CLOSED: a channel's that takes no more; see sync/mpsc.c
+//               bits 61…40  messages
 //               bits 39…0   bytes
 // Fairness    A sender that finds no room sends a tri_room, which the owner keeps in order of
 //             arrival. Whenever a message leaves, the owner takes room for those at the front that
@@ -22,26 +23,34 @@
 #include "actor/actor.h"
 
 #define TRI_LOAD_CROWDED     ((uint64_t)1 << 63)
+#define TRI_LOAD_CLOSED      ((uint64_t)1 << 62)
 #define TRI_LOAD_COUNT_SHIFT 40
 #define TRI_LOAD_BYTES_MASK  (((uint64_t)1 << TRI_LOAD_COUNT_SHIFT) - 1)
 #define TRI_BOUND_COUNT_MAX  ((1u << 22) - 1)
 #define TRI_BOUND_BYTES_MAX  (((uint64_t)1 << 39) - 1)
 
+// Room in a mailbox: for one message, or what a permit reserves.
+typedef struct tri_space {
+    uint32_t count;
+    uint64_t bytes;
+} tri_space_t;
+
 // The value of the messages ROOM, GRANT and GIVE_BACK; `request` of the message is the sender's.
 typedef struct tri_room {
     tri_list link;            // in cold.rooms of the target, while it waits there
     tr_ref_t target;          // whose mailbox
-    uint64_t charge;          // in bytes, for one message
+    tri_space_t space;        // that is asked for
     tri_parcel cancel;        // from a sender that has given up
     _Atomic bool has_crossed; // grant and cancel: the first of them has arrived
     bool is_granted;          // it is not with the target any more; the target's owner's
+    bool is_permit;           // what is given back was a permit's; see permit.c
     tr_err_t error;           // of a grant: TR_OK, or why there will never be room
 } tri_room;
 
 static inline uint32_t
 tri_load_count(uint64_t load)
 {
-    return (uint32_t)((load & ~TRI_LOAD_CROWDED) >> TRI_LOAD_COUNT_SHIFT);
+    return (uint32_t)((load & ~(TRI_LOAD_CROWDED | TRI_LOAD_CLOSED)) >> TRI_LOAD_COUNT_SHIFT);
 }
 
 static inline uint64_t
@@ -50,14 +59,28 @@ tri_load_bytes(uint64_t load)
     return load & TRI_LOAD_BYTES_MASK;
 }
 
-// Take room for one message. TR_OK; TR_EFULL; TR_ETOOBIG when it never fits. Any thread.
-tr_err_t tri_mailbox_admit(tri_actor *target, uint64_t charge);
+static inline tri_space_t
+tri_space_for(uint64_t charge)
+{
+    return (tri_space_t){1, charge};
+}
+
+// Take room. TR_OK; TR_EFULL; TR_ETOOBIG when it never fits; TR_EDEAD when it is closed. Any
+// thread.
+tr_err_t tri_mailbox_admit(tri_actor *target, tri_space_t space);
 
 // Owner: take room for a message that was in the mailbox before, ahead of those that wait for room.
 tr_err_t tri_mailbox_readmit(tri_actor *actor, uint64_t charge);
 
-// Owner: give the room of one message back, and grant it to who is next.
+// Owner: give room back, and grant it to who is next.
+void tri_mailbox_give_back(tri_actor *actor, tri_space_t space);
+
+// The same for the room of one message.
 void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
+
+// Whoever holds room: give some of its bytes back. Who waits for them is granted them when the
+// message, whose room it is, leaves.
+void tri_mailbox_shrink(tri_actor *actor, uint64_t bytes);
 
 // The same count for a mailbox whose bound is kept elsewhere (window.h): observers read it.
 void tri_mailbox_count(tri_actor *actor, uint64_t charge);
@@ -66,8 +89,16 @@ void tri_mailbox_uncount(tri_actor *actor, uint64_t charge);
 // Owner: append to the lane that the message is for.
 void tri_mailbox_append(tri_actor *actor, tr_message *msg);
 
+// Owner: a message has left the lanes: its room is given back, and the ledger told where that is
+// due.
+void tri_mailbox_taken_out(tri_actor *actor, tr_message *msg);
+
 // Owner: take the next message of the lanes and give its room back; NULL when there is none.
 tr_message *tri_mailbox_pop(tri_actor *actor);
+
+// Owner: whether a message that was taken out comes too late to be handled. True: it is gone, its
+// caller has the answer.
+bool tri_mailbox_shed(tri_actor *actor, tr_message *msg);
 
 // Owner: whether the next message is one of the high lane; called once for each message taken.
 bool tri_mailbox_high_is_next(tri_actor *actor, bool has_high, bool has_normal);

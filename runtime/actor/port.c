@@ -200,14 +200,15 @@ deadline_after(tr_duration_t timeout)
 }
 
 static tr_err_t
-await_room(tr_runtime *rt, tri_port *port, tri_actor *target, tr_ref_t to, uint64_t charge,
+await_room(tr_runtime *rt, tri_port *port, tri_actor *target, tr_ref_t to, tri_space_t space,
            int64_t deadline_ns)
 {
-    uint32_t request = tri_port_request(port);
-    tr_message *ask = tri_send_ask_room(NULL, tri_port_ref(port), request, to, charge);
+    tr_message *ask = tri_send_ask_room(NULL, tri_port_ref(port), to, space, sizeof(tri_room));
     if (ask == NULL) {
         return TR_ENOMEM;
     }
+    uint32_t request = tri_port_request(port);
+    ask->request = request;
     tri_actor_post(NULL, target, &ask->parcel, true);
     tr_message *grant;
     tr_err_t err = tri_port_await(rt, port, request, deadline_ns, &grant);
@@ -243,7 +244,8 @@ send(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const v
     }
     err = tri_send_try(rt, NULL, target, to, msg, tri_clock_ns(), true);
     if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
-        err = await_room(rt, port, target, to, tri_message_charge(msg->size), deadline_ns);
+        err = await_room(rt, port, target, to, tri_space_for(tri_message_charge(msg->size)),
+                         deadline_ns);
         if (err == TR_OK) {
             tri_send_deliver(rt, NULL, target, to, msg, tri_clock_ns());
         }

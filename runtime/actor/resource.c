@@ -46,7 +46,7 @@ tri_resources_release(tri_actor *actor)
     tri_timers_release(actor);
     tri_monitor_end_all(actor);
     tri_call_fail_tokens(actor, actor->reason == TR_OK ? TR_ENOREPLY : TR_ECRASHED);
-    tri_call_release_answers(actor);
+    tri_call_release_answers(actor, TR_ECRASHED);
     tri_call_release_kept(actor);
     release_memory(actor);
 }

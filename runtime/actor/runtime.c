@@ -305,7 +305,8 @@ count_queued(const tr_runtime *rt)
         const tri_actor *actor = tri_table_at(&rt->table, slot);
         queued += actor != NULL ? tri_load_count(TRI_PEEK(&actor->load)) : 0;
     }
-    return queued;
+    uint64_t reserved = sum(rt, TRI_PERMITS_TAKEN) - sum(rt, TRI_PERMITS_GIVEN);
+    return queued > reserved ? queued - reserved : 0; // they were not read at one moment
 }
 
 void

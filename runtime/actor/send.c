@@ -37,19 +37,18 @@ tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t t
 }
 
 tr_message *
-tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t to, uint64_t charge)
+tri_send_ask_room(tri_worker *here, tr_ref_t sender, tr_ref_t to, tri_space_t space, size_t size)
 {
     tr_message *ask =
-        tri_message_alloc(tri_pool_of(here), &tri_system_types[TRI_SYSTEM_ROOM], sizeof(tri_room));
+        tri_message_alloc(tri_pool_of(here), &tri_system_types[TRI_SYSTEM_ROOM], size);
     if (ask != NULL) {
         *(tri_room *)(void *)ask->value = (tri_room){
             .target = to,
-            .charge = charge,
+            .space = space,
             .cancel.type = &tri_system_types[TRI_SYSTEM_CANCEL_ROOM],
         };
         ask->sender = sender;
         ask->generation = (uint32_t)(sender.raw >> 32); // it comes back to the sender
-        ask->request = request;
     }
     return ask;
 }
@@ -72,28 +71,46 @@ forsake_room(tri_wait *wait, tri_actor *actor)
     }
 }
 
-static tr_err_t
-await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
+tr_err_t
+tri_send_await_room(tri_actor *self, tri_actor *target, tr_message *ask, tr_message *msg,
+                    int64_t deadline_ns, tr_message **out)
 {
     tri_worker *here = tri_actor_worker(self);
-    struct room_wait room = {.msg = msg};
+    struct room_wait room = {.msg = msg, .ask = ask};
     tri_request_open(self, &room.request);
     room.request.wait.forsake = forsake_room;
-    room.ask = tri_send_ask_room(here, tri_actor_ref(self), room.request.id, to,
-                                 tri_message_charge(msg->size));
-    if (room.ask == NULL) {
-        forsake_room(&room.request.wait, self);
-        return TR_ENOMEM;
-    }
-    tri_actor_post(here, target, &room.ask->parcel, true);
+    ask->request = room.request.id;
+    tri_actor_post(here, target, &ask->parcel, true);
     tr_err_t err = tri_request_wait(self, &room.request, "room", deadline_ns);
     if (err != TR_OK) {
         return err;
     }
     err = ((const tri_room *)(const void *)room.request.answer->value)->error;
-    tri_destroy_message(self->rt, here, room.request.answer);
     if (err != TR_OK) {
+        tri_destroy_message(self->rt, here, room.request.answer);
         tri_destroy_message(self->rt, here, msg);
+        return err;
+    }
+    *out = room.request.answer;
+    return TR_OK;
+}
+
+// Takes `msg` when it fails.
+static tr_err_t
+await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tr_message *ask =
+        tri_send_ask_room(here, tri_actor_ref(self), to,
+                          tri_space_for(tri_message_charge(msg->size)), sizeof(tri_room));
+    if (ask == NULL) {
+        tri_destroy_message(self->rt, here, msg);
+        return TR_ENOMEM;
+    }
+    tr_message *grant;
+    tr_err_t err = tri_send_await_room(self, target, ask, msg, deadline_ns, &grant);
+    if (err == TR_OK) {
+        tri_destroy_message(self->rt, here, grant);
     }
     return err;
 }
@@ -121,7 +138,7 @@ tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, t
         msg->sent_tick = (uint32_t)(now_ns >> 20);
         return tri_window_push(rt, here, target, to, msg, may_drop);
     }
-    tr_err_t err = tri_mailbox_admit(target, tri_message_charge(msg->size));
+    tr_err_t err = tri_mailbox_admit(target, tri_space_for(tri_message_charge(msg->size)));
     if (TRI_LIKELY(err == TR_OK)) {
         tri_send_deliver(rt, here, target, to, msg, now_ns);
         return TR_OK;

@@ -2,7 +2,7 @@
 #ifndef TRI_ACTOR_SEND_H
 #define TRI_ACTOR_SEND_H
 
-#include "actor/actor.h"
+#include "actor/mailbox.h"
 
 // A message with a flat copy of the value. TR_ENOMEM, TR_ETOOBIG, TR_EINVAL.
 tr_err_t
@@ -12,9 +12,15 @@ tri_send_prepare(tri_worker *here, const tr_type_t *type, const void *value, tr_
 void tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
                       tr_message *msg, int64_t now_ns);
 
-// A message that asks `target` for room on behalf of `sender`; NULL: no memory.
-tr_message *tri_send_ask_room(tri_worker *here, tr_ref_t sender, uint32_t request, tr_ref_t to,
-                              uint64_t charge);
+// A message that asks `to` for room on behalf of `sender`, with a value of `size` bytes that begins
+// with the tri_room; NULL: no memory.
+tr_message *
+tri_send_ask_room(tri_worker *here, tr_ref_t sender, tr_ref_t to, tri_space_t space, size_t size);
+
+// Send such a message and wait for what it asks for. Takes `msg`, for which the room is, when it
+// fails or self is killed; may be NULL. TR_OK: *out is the granted room, the caller's.
+tr_err_t tri_send_await_room(tri_actor *self, tri_actor *target, tr_message *ask, tr_message *msg,
+                             int64_t deadline_ns, tr_message **out);
 
 // Put a message into a mailbox as the mailbox's policy says, without waiting: its room is taken,
 // others are dropped for it, or it is dropped itself. TR_OK: taken. Otherwise it is still the

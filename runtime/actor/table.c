@@ -81,7 +81,7 @@ make_slot(tri_table *table)
 }
 
 // Under the table's lock: the slot longest free that is at rest. One that late mail is just waking
-// goes to the back.
+// goes to the back, and so does one where a permit still holds room.
 static tri_actor *
 reuse_slot(tri_table *table)
 {
@@ -91,7 +91,7 @@ reuse_slot(tri_table *table)
             return NULL;
         }
         tri_actor *actor = TRI_CONTAINER(link, tri_actor, free_link);
-        if (tri_inbox_claim(&actor->inbox)) {
+        if (TRI_PEEK(&actor->load) == 0 && tri_inbox_claim(&actor->inbox)) {
             return actor;
         }
         tri_list_push_back(&table->free, link);

@@ -42,12 +42,12 @@ put_down(tri_actor *actor, tr_err_t verdict)
 {
     tri_worker *here = tri_actor_worker(actor);
     tr_message *msg = actor->in_hand;
-    tri_call_release_answers(actor);
+    bool is_handled = verdict == TR_OK || verdict == TR_EUNHANDLED;
+    tri_call_release_answers(actor, answer_for(verdict, actor->is_stopping));
     if (msg == NULL || (msg->meta & TRI_MSG_LOCAL) != 0) {
         actor->in_hand = NULL;
         return;
     }
-    bool is_handled = verdict == TR_OK || verdict == TR_EUNHANDLED;
     if (tri_stash_take(actor, is_handled)) {
         return;
     }
@@ -112,7 +112,7 @@ received(tri_actor *actor, tr_err_t verdict)
 static void
 started(tri_actor *actor, tr_err_t verdict)
 {
-    tri_call_release_answers(actor);
+    tri_call_release_answers(actor, answer_for(verdict, actor->is_stopping));
     if (actor->is_killed) {
         verdict = TR_EKILLED;
     }
@@ -143,7 +143,7 @@ done(tri_actor *actor, tr_err_t verdict)
         break;
     case TRI_HANDLER_STOP:
         tri_wheel_cancel(&tri_actor_worker(actor)->wheel, &actor->cold->stop_handler_timer);
-        tri_call_release_answers(actor);
+        tri_call_release_answers(actor, TR_ENOREPLY);
         actor->ending = TRI_ENDING_RELEASE;
         if (actor->reason == TR_OK) {
             actor->reason = verdict; // an end that fails is not an orderly one
@@ -203,26 +203,15 @@ receive(tri_actor *actor, tr_message *msg)
 }
 
 static bool
-is_expired(const tri_actor *actor, const tr_message *msg)
-{
-    int64_t deadline = tri_message_deadline(msg);
-    // The clock as read last may be older than the handlers that ran since.
-    return deadline != INT64_MAX && deadline < tri_worker_clock(tri_actor_worker(actor));
-}
-
-static bool
 receive_next(tri_actor *actor)
 {
     tr_message *msg = tri_mailbox_pop(actor);
     if (msg == NULL) {
         return false;
     }
-    if (TRI_UNLIKELY(is_expired(actor, msg))) {
-        tri_actor_count(actor, TRI_EXPIRED);
-        tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_ETIMEOUT);
-        return true;
+    if (TRI_LIKELY(!tri_mailbox_shed(actor, msg))) {
+        receive(actor, msg);
     }
-    receive(actor, msg);
     return true;
 }
 
@@ -365,12 +354,18 @@ rest(tri_actor *actor, bool is_deaf)
 static void
 look_at_wait(tri_worker *worker, tri_actor *actor)
 {
-    if (actor->wait->is_yield) {
-        actor->wait->is_yield = false;
-        tri_wait_settle(actor->wait, TR_OK);
+    tri_wait *wait = actor->wait;
+    if (wait->is_yield) {
+        wait->is_yield = false;
+        tri_wait_settle(wait, TR_OK);
         tri_worker_schedule(worker, &actor->task);
-    } else if (!actor->wait->is_done) {
-        rest(actor, true);
+        return;
+    }
+    if (!wait->is_done && wait->is_ready != NULL && wait->is_ready(wait, actor)) {
+        tri_wait_settle(wait, TR_OK);
+    }
+    if (!wait->is_done) {
+        rest(actor, !wait->takes_mail);
     } else {
         tri_worker_resume(worker, actor->kept);
     }
@@ -437,11 +432,4 @@ tri_actor_turn(tri_worker *worker, tri_task *task)
         }
     }
     rest(actor, false);
-}
-
-tr_err_t
-tr_yield(tr_self *self)
-{
-    tri_wait wait = {.is_yield = true};
-    return tri_wait_for(self, &wait, "yield", INT64_MAX);
 }

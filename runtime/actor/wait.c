@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/panic.h"
 
+#define WAITS_IN_A_ROW 64u // that are over before they begin, before others get their turn
+
 int64_t
 tri_wait_deadline(tri_actor *self, tr_duration_t timeout)
 {
@@ -94,6 +96,7 @@ static tr_err_t
 suspend(tri_actor *self, tri_wait *wait, const char *what)
 {
     self->wait = wait;
+    self->breath = 0;
     TRI_SHOW(&self->waits_for, what);
     tr_err_t err = tri_worker_suspend(tri_actor_worker(self), &self->task, &self->kept);
     TRI_SHOW(&self->waits_for, NULL);
@@ -122,6 +125,9 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
         forsake(wait);
         tri_life_abort(self, TR_EKILLED);
     }
+    if (!wait->is_done && wait->is_ready != NULL && wait->is_ready(wait, self)) {
+        tri_wait_settle(wait, TR_OK);
+    }
     tr_err_t err = wait->is_done ? TR_OK : refusal(self, deadline_ns);
     if (err != TR_OK) {
         refuse(self, wait);
@@ -141,6 +147,23 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
         return err;
     }
     return wait->result;
+}
+
+tr_err_t
+tr_yield(tr_self *self)
+{
+    tri_wait wait = {.is_yield = true};
+    return tri_wait_for(self, &wait, "yield", INT64_MAX);
+}
+
+tr_err_t
+tri_wait_breathe(tri_actor *self)
+{
+    if (TRI_LIKELY(++self->breath < WAITS_IN_A_ROW)) {
+        return TR_OK;
+    }
+    tr_err_t err = tr_yield(self);
+    return err == TR_ENOMEM ? TR_OK : err; // without a stack to go on with: another time
 }
 
 // ---- requests

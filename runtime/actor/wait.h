@@ -12,11 +12,16 @@ struct tri_wait {
     // by deadline, cancel or kill. On the owner's thread; may run after the handler's stack was
     // given up, but before its memory is. May be NULL.
     void (*forsake)(tri_wait *wait, tri_actor *actor);
+    // Look whether it is over: asked before the wait begins, and in the actor's turn each time that
+    // something woke it. So whoever changes what is waited for nudges the actor and no more. NULL:
+    // whoever completes the wait says so.
+    bool (*is_ready)(tri_wait *wait, tri_actor *actor);
     tri_timer timer;
     tri_actor *actor;
     tr_err_t result;
     bool is_done;
-    bool is_yield; // completes by itself, behind everyone that is runnable now
+    bool is_yield;   // completes by itself, behind everyone that is runnable now
+    bool takes_mail; // ordinary messages wake it too
 };
 
 // The absolute deadline of a wait that begins now: the smallest of the timeout and of the deadline
@@ -27,6 +32,11 @@ int64_t tri_wait_deadline(tri_actor *self, tr_duration_t timeout);
 // when the actor is told to stop; TR_ENOMEM when there is no stack to go on with. Does not return
 // when the actor is killed. `what` is static text.
 tr_err_t tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline_ns);
+
+// Before an operation that may be over without a wait: a handler that does many such in a row lets
+// others run now and then, and hears of a stop. TR_OK or TR_ECANCELED. Does not return when the
+// actor is killed, so nothing must be at stake yet.
+tr_err_t tri_wait_breathe(tri_actor *self);
 
 // Complete a wait and see to it that its actor runs. On the actor's worker, from outside its turn:
 // timers and I/O. Nothing happens when it is complete already.

@@ -48,6 +48,17 @@ tri_window_destroy(tri_window *window)
     }
 }
 
+// Under lock: a message has been taken out.
+static tr_message *
+uncount(tri_actor *actor, tri_window *window, tr_message *msg)
+{
+    uint64_t charge = tri_message_charge(msg->size);
+    window->count--;
+    window->bytes -= charge;
+    tri_mailbox_uncount(actor, charge);
+    return msg;
+}
+
 // Under lock: take one out; the oldest normal one before any high one when it is to be dropped.
 static tr_message *
 take(tri_actor *actor, tri_window *window, bool high_first)
@@ -58,13 +69,7 @@ take(tri_actor *actor, tri_window *window, bool high_first)
     if (msg == NULL) {
         msg = tri_lane_pop(second);
     }
-    if (msg != NULL) {
-        uint64_t charge = tri_message_charge(msg->size);
-        window->count--;
-        window->bytes -= charge;
-        tri_mailbox_uncount(actor, charge);
-    }
-    return msg;
+    return msg == NULL ? NULL : uncount(actor, window, msg);
 }
 
 // Under lock: room for one message, at the cost of older ones, which go to `dropped`.
@@ -143,6 +148,36 @@ tri_window_pop(tri_actor *actor)
     if (msg != NULL) {
         TRI_BUMP(&actor->received, 1);
     }
+    return msg;
+}
+
+static tr_message *
+take_wanted(tri_lane *lane, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
+{
+    tr_message *before = NULL;
+    for (tr_message *msg = lane->first; msg != NULL; before = msg, msg = tri_lane_next(msg)) {
+        if (is_wanted(msg, arg)) {
+            tri_lane_take_after(lane, before);
+            return msg;
+        }
+    }
+    return NULL;
+}
+
+tr_message *
+tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
+{
+    tri_window *window = window_of(actor);
+    pthread_mutex_lock(&window->lock);
+    tr_message *msg = take_wanted(&window->high, is_wanted, arg);
+    if (msg == NULL) {
+        msg = take_wanted(&window->normal, is_wanted, arg);
+    }
+    if (msg != NULL) {
+        msg = uncount(actor, window, msg);
+        TRI_BUMP(&actor->received, 1);
+    }
+    pthread_mutex_unlock(&window->lock);
     return msg;
 }
 

@@ -21,6 +21,10 @@ tr_err_t tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr
 // Owner: the next message; NULL when there is none.
 tr_message *tri_window_pop(tri_actor *actor);
 
+// Owner: the first message, high ones first, that `is_wanted` wants; NULL when there is none.
+tr_message *
+tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg);
+
 // Owner: look at the messages, high ones first; no sender may drop them meanwhile.
 const tri_lane *tri_window_lock(tri_actor *actor, bool high);
 void tri_window_unlock(tri_actor *actor);

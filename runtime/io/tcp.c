@@ -24,8 +24,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define STASH_BYTES     ((size_t)16 * 1024)
-#define WRITES_IN_A_ROW 64u // without a wait, before others get their turn
+#define STASH_BYTES ((size_t)16 * 1024)
 
 struct tr_tcp {
     tri_resource resource;
@@ -49,8 +48,7 @@ struct tr_tcp {
         uv_connect_t connect;
     } request;
     tri_wait *writer;
-    bool is_lost;             // a write has heard of a reset: the end that a read sees is none
-    uint32_t writes_in_a_row; // since this actor last waited here
+    bool is_lost; // a write has heard of a reset: the end that a read sees is none
 };
 
 // ---- beginnings and endings
@@ -222,7 +220,6 @@ await_writer(tr_self *self, tr_tcp *tcp, const char *what, int64_t deadline_ns)
 {
     struct tcp_wait writer = {.wait.forsake = forsake_writer, .tcp = tcp};
     tcp->writer = &writer.wait;
-    tcp->writes_in_a_row = 0;
     return tri_wait_for(self, &writer.wait, what, deadline_ns);
 }
 
@@ -400,7 +397,6 @@ tr_tcp_read(tr_self *self, tr_tcp *tcp, void *buffer, size_t capacity, tr_durati
     tcp->reader = &reader.wait;
     tcp->buffer = buffer;
     tcp->capacity = capacity;
-    tcp->writes_in_a_row = 0;
     err = tri_wait_for(self, &reader.wait, "tcp read", tri_wait_deadline(self, timeout));
     if (err == TR_OK) {
         *out_size = tcp->got;
@@ -430,18 +426,6 @@ on_written(uv_write_t *request, int status)
         tcp->writer = NULL;
         tri_wait_complete(wait, write_err(tcp, status));
     }
-}
-
-// A peer that is always faster would let this actor keep its worker, and never hear of a stop.
-static tr_err_t
-take_turns(tr_self *self, tr_tcp *tcp)
-{
-    if (++tcp->writes_in_a_row <= WRITES_IN_A_ROW) {
-        return TR_OK;
-    }
-    tcp->writes_in_a_row = 0;
-    tr_err_t err = tr_yield(self);
-    return err == TR_ENOMEM ? TR_OK : err; // without a stack to go on with: another time
 }
 
 // Write until the socket takes no more: what is left comes back in `at` and `size`.
@@ -475,7 +459,7 @@ tr_tcp_write(tr_self *self, tr_tcp *tcp, const void *data, size_t size, tr_durat
     }
     int64_t deadline = tri_wait_deadline(self, timeout);
     const char *at = data;
-    tr_err_t err = take_turns(self, tcp);
+    tr_err_t err = tri_wait_breathe(self); // a peer that is always faster must not keep the worker
     if (err == TR_OK) {
         err = write_at_once(tcp, &at, &size);
     }

@@ -44,6 +44,7 @@ static_assert(sizeof(struct tr_message) == 48, "header and 16 bytes of payload s
 #define TRI_MSG_OUTSIDE  0x0200u // its sender is the port of a thread outside
 #define TRI_MSG_HIGH     0x0400u // goes ahead of those without; see mailbox.c
 #define TRI_MSG_ACCEPTED 0x0800u // of a timer: the ledger has it
+#define TRI_MSG_TAKEN    0x1000u // out of a mailbox in the middle of a handler; not settled yet
 #define TRI_MSG_FLAGS    0xffffu
 
 // What a message takes of a bound in bytes.

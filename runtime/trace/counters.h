@@ -20,6 +20,9 @@ typedef enum tri_counter {
     TRI_DEAD,
     TRI_RETURNED,
     TRI_DISCARDED,
+    // Room in mailboxes that is counted in their load and holds no message.
+    TRI_PERMITS_TAKEN,
+    TRI_PERMITS_GIVEN,
     // Lives.
     TRI_SPAWNED,
     TRI_ENDED,
@@ -39,9 +42,15 @@ typedef struct tri_counters {
 
 // Count on a worker's own set.
 static inline void
+tri_count_by(tri_counters *own, tri_counter_t what, uint64_t by)
+{
+    TRI_BUMP(&own->of[what], by);
+}
+
+static inline void
 tri_count(tri_counters *own, tri_counter_t what)
 {
-    TRI_BUMP(&own->of[what], 1);
+    tri_count_by(own, what, 1);
 }
 
 // Count on a set that threads share.

@@ -311,7 +311,7 @@ ask_for_room(unsigned self, unsigned number)
     ask->request = ++senders[self].request;
     *(tri_room *)(void *)ask->value =
         (tri_room){.target = {(uint64_t)1 << 32 | TARGET},
-                   .charge = CHARGE,
+                   .space = {1, CHARGE},
                    .cancel.type = &tri_system_types[TRI_SYSTEM_CANCEL_ROOM]};
     senders[self].ask = ask;
     model_set(ASKED, model_get(ASKED) + 1);
@@ -330,7 +330,7 @@ send(unsigned self, unsigned number)
     msg->generation = 1;
     msg->size = 0;
     tr_err_t err = model_is_mutant("admit-ignores-who-waits") ? admit_anyone(target)
-                                                              : tri_mailbox_admit(target, CHARGE);
+                                                              : tri_mailbox_admit(target, tri_space_for(CHARGE));
     if (err == TR_OK) {
         MODEL_CHECK(nobody_waits() || model_get(WAITS) == 0, "slips in before who waits");
         is_let_in();
