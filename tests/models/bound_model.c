@@ -329,8 +329,9 @@ send(unsigned self, unsigned number)
     msg->parcel.type = &letter_type;
     msg->generation = 1;
     msg->size = 0;
-    tr_err_t err = model_is_mutant("admit-ignores-who-waits") ? admit_anyone(target)
-                                                              : tri_mailbox_admit(target, tri_space_for(CHARGE));
+    tr_err_t err = model_is_mutant("admit-ignores-who-waits")
+                       ? admit_anyone(target)
+                       : tri_mailbox_admit(target, tri_space_for(CHARGE));
     if (err == TR_OK) {
         MODEL_CHECK(nobody_waits() || model_get(WAITS) == 0, "slips in before who waits");
         is_let_in();
