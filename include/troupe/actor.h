@@ -34,6 +34,10 @@ TR_BEGIN_DECLS
 /** An actor as its own handlers see it: the same pointer in all of them, to be used only there. */
 typedef struct tr_self tr_self;
 
+/** In the place of `self`, where a function says so: the caller is a thread outside the runtime. It
+ *  blocks where an actor would wait, so no handler may say this. */
+#define TR_OUTSIDE ((tr_self *)NULL)
+
 /**
  * Prepare a life: fill `state` (zeroed, `state_size` bytes), open what it needs, spawn children.
  * Runs in the new actor, also at each restart. `arg` is the copy of the argument given at spawn.

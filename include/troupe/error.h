@@ -48,7 +48,9 @@ TR_BEGIN_DECLS
     X(ENOTFOUND, -28, "there is no such thing")                                                    \
     X(EBUSY, -29, "it is in use by another wait or another owner")                                 \
     X(EFAULT, -30, "the actor gave up: it called tr_fail or returned this error")                  \
-    X(ELINKED, -31, "an actor linked to this one has failed")
+    X(ELINKED, -31, "an actor linked to this one has failed")                                      \
+    X(ECLOSED, -32, "the channel is closed")                                                       \
+    X(ELAGGED, -33, "the reader was too slow, and messages were overwritten")
 
 typedef enum tr_err {
 #define X(name, value, text) TR_##name = (value),

@@ -12,6 +12,7 @@
 #include "troupe/export.h"
 #include "troupe/mailbox.h"
 #include "troupe/main.h"
+#include "troupe/mpsc.h"
 #include "troupe/message.h"
 #include "troupe/ref.h"
 #include "troupe/runtime.h"

@@ -1,5 +1,6 @@
 #include "actor/actor.h"
 
+#include "actor/channel.h"
 #include "actor/port.h"
 #include "actor/runtime.h"
 
@@ -13,8 +14,11 @@ tri_actor_name(const tri_actor *actor)
 static void
 awaken(tri_worker *here, tri_actor *actor)
 {
-    if (TRI_UNLIKELY(tri_actor_phase(actor) == TRI_PHASE_PORT)) {
+    tri_phase_t phase = tri_actor_phase(actor);
+    if (TRI_UNLIKELY(phase == TRI_PHASE_PORT)) {
         tri_port_signal(actor);
+    } else if (TRI_UNLIKELY(phase == TRI_PHASE_CHANNEL)) {
+        tri_channel_signal(here, actor);
     } else {
         tri_worker_schedule(here, &actor->task);
     }

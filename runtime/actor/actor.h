@@ -32,10 +32,11 @@ typedef enum tri_phase {
     TRI_PHASE_FREE,     // no actor in this slot
     TRI_PHASE_STARTING, // start has not returned
     TRI_PHASE_RUNNING,
-    TRI_PHASE_ENDING, // see tri_ending_t
-    TRI_PHASE_HELD,   // ended; address and mail wait for the parent's decision
-    TRI_PHASE_DEAD,   // ended for good; its mail is returned as dead
-    TRI_PHASE_PORT,   // not an actor: the address of a thread outside, see port.h
+    TRI_PHASE_ENDING,  // see tri_ending_t
+    TRI_PHASE_HELD,    // ended; address and mail wait for the parent's decision
+    TRI_PHASE_DEAD,    // ended for good; its mail is returned as dead
+    TRI_PHASE_CHANNEL, // not an actor: a mailbox that others take from, see channel.h
+    TRI_PHASE_PORT,    // not an actor: the address of a thread outside, see port.h
 } tri_phase_t;
 
 // The steps of an end, in order.
@@ -86,6 +87,7 @@ typedef struct tri_cold {
     tri_list tokens;    // tr_defer
     tri_lane stash;     // tr_stash
     tri_list watches;   // monitors of mine
+    tri_list channels;  // tri_channel: that this life receives from
     int64_t born_ns;
     tri_timer stop_handler_timer; // how long the stop handler may take
     // Across lives.
@@ -157,9 +159,10 @@ struct tr_self {
     uint8_t breath;       // operations in a row that needed no wait; see wait.c
     bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
-    bool is_stashing; // the message in hand goes to the stash when its handler returns
-    bool is_stopping; // told to stop, or tr_exit
-    bool wants_exit;  // tr_exit: stops when the handler returns
+    bool has_channels; // cold.channels is not empty, or was not
+    bool is_stashing;  // the message in hand goes to the stash when its handler returns
+    bool is_stopping;  // told to stop, or tr_exit
+    bool wants_exit;   // tr_exit: stops when the handler returns
     bool is_killed;
     bool is_dismissed;  // told so by the parent: there is no next life
     bool is_aborted;    // the handler's stack was abandoned; `verdict` says why
@@ -192,6 +195,14 @@ static inline tri_handler_t
 tri_actor_handler(const tri_actor *actor)
 {
     return (tri_handler_t)TRI_PEEK(&actor->handler);
+}
+
+// It has a mailbox that takes messages.
+static inline bool
+tri_actor_is_open(const tri_actor *actor)
+{
+    tri_phase_t phase = tri_actor_phase(actor);
+    return phase == TRI_PHASE_CHANNEL || (phase > TRI_PHASE_FREE && phase < TRI_PHASE_DEAD);
 }
 
 static inline void

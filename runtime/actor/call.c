@@ -344,6 +344,18 @@ tri_call_lend_taken(tr_message **list, tr_message *msg)
 }
 
 void
+tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg)
+{
+    if (self != NULL) {
+        tri_call_lend_taken(&self->answers, msg);
+        return;
+    }
+    pthread_mutex_lock(&rt->lock);
+    tri_call_lend_taken(&rt->lent, msg);
+    pthread_mutex_unlock(&rt->lock);
+}
+
+void
 tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error)
 {
     if ((msg->meta & TRI_MSG_TAKEN) == 0) {

@@ -32,6 +32,9 @@ void tri_call_lend(tr_message **list, tr_message *msg);
 // its call, if it is one and was not answered, is failed.
 void tri_call_lend_taken(tr_message **list, tr_message *msg);
 
+// A message taken out for `self` is lent to its handler; NULL: to a thread outside.
+void tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg);
+
 // A message that was lent goes back; `error` as above.
 void tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error);
 

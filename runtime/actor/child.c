@@ -113,7 +113,9 @@ find_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
         *out_err = TR_EDEAD;
         return NULL;
     }
-    if (TRI_PEEK(&child->parent) != tri_actor_ref(self).raw) {
+    bool is_child = TRI_PEEK(&child->parent) == tri_actor_ref(self).raw &&
+                    tri_actor_phase(child) != TRI_PHASE_CHANNEL;
+    if (!is_child) {
         *out_err = TR_EINVAL;
         return NULL;
     }

@@ -1,6 +1,7 @@
 // intake.c: the owner empties its inbox and sorts what was in it: messages to the lane, answers to
 // the request that waits for them, the runtime's own mail to what it is about.
 #include "actor/call.h"
+#include "actor/channel.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
@@ -28,7 +29,7 @@ take_message(tri_actor *actor, tr_message *msg)
     if ((msg->meta & TRI_MSG_CHARGED) != 0) {
         tri_mailbox_discharge(actor, tri_message_charge(msg->size));
     }
-    tri_actor_count(actor, TRI_DEAD);
+    tri_count_at(actor->rt, tri_actor_worker(actor), TRI_DEAD);
     tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_EDEAD);
 }
 
@@ -57,7 +58,7 @@ take_back_room(tri_actor *actor, tr_message *msg)
     const tri_room *room = (const tri_room *)(const void *)msg->value;
     tri_mailbox_give_back(actor, room->space);
     if (room->is_permit) {
-        tri_count_by(&tri_actor_worker(actor)->counters, TRI_PERMITS_GIVEN, room->space.count);
+        tri_count_at_by(actor->rt, tri_actor_worker(actor), TRI_PERMITS_GIVEN, room->space.count);
     }
     tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
 }
@@ -175,5 +176,8 @@ tri_actor_intake(tri_actor *actor)
     // relaxed: whoever gave an order nudged the inbox after it, and the take above saw the nudge.
     if (TRI_UNLIKELY(TRI_PEEK(&actor->orders) != 0)) {
         take_orders(actor);
+    }
+    if (TRI_UNLIKELY(actor->has_channels)) {
+        tri_channels_attend(actor);
     }
 }

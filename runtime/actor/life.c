@@ -122,6 +122,7 @@ init_cold(tri_cold *cold, tri_actor *actor)
     tri_list_init(&cold->timers);
     tri_list_init(&cold->tokens);
     tri_list_init(&cold->watches);
+    tri_list_init(&cold->channels);
     tri_list_init(&cold->watchers);
     tri_list_init(&cold->rooms);
     cold->held_parcel.type = &tri_system_types[TRI_SYSTEM_HELD];

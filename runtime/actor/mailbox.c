@@ -101,6 +101,12 @@ tri_mailbox_uncount(tri_actor *actor, uint64_t charge)
 }
 
 void
+tri_mailbox_shut(tri_actor *actor)
+{
+    atomic_fetch_or_explicit(&actor->load, TRI_LOAD_CLOSED, memory_order_relaxed);
+}
+
+void
 tri_mailbox_append(tri_actor *actor, tr_message *msg)
 {
     tri_lane_append((msg->meta & TRI_MSG_HIGH) != 0 ? &actor->high : &actor->normal, msg);
@@ -200,8 +206,7 @@ void
 tri_mailbox_room_wanted(tri_actor *actor, tr_message *msg)
 {
     tri_room *room = room_of(msg);
-    bool is_here =
-        tri_actor_phase(actor) < TRI_PHASE_DEAD && tri_actor_ref(actor).raw == room->target.raw;
+    bool is_here = tri_actor_is_open(actor) && tri_actor_ref(actor).raw == room->target.raw;
     if (!is_here) {
         send_grant(actor, msg, TR_EDEAD);
         return;
@@ -216,7 +221,7 @@ void
 tri_mailbox_grant(tri_actor *actor)
 {
     // A dead actor's load is settled by what is still on its way; nobody waits there.
-    if (tri_actor_phase(actor) >= TRI_PHASE_DEAD) {
+    if (!tri_actor_is_open(actor)) {
         return;
     }
     tri_list *rooms = &actor->cold->rooms;

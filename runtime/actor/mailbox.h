@@ -86,6 +86,9 @@ void tri_mailbox_shrink(tri_actor *actor, uint64_t bytes);
 void tri_mailbox_count(tri_actor *actor, uint64_t charge);
 void tri_mailbox_uncount(tri_actor *actor, uint64_t charge);
 
+// Any: no more room is given, for good.
+void tri_mailbox_shut(tri_actor *actor);
+
 // Owner: append to the lane that the message is for.
 void tri_mailbox_append(tri_actor *actor, tr_message *msg);
 

@@ -123,9 +123,7 @@ void
 tri_monitor_begin(tri_actor *target, tri_parcel *parcel)
 {
     tri_watch *watch = TRI_CONTAINER(parcel, tri_watch, watch);
-    bool is_here =
-        tri_actor_phase(target) != TRI_PHASE_DEAD && tri_actor_phase(target) != TRI_PHASE_FREE &&
-        tri_actor_phase(target) != TRI_PHASE_PORT && tri_actor_ref(target).raw == watch->target.raw;
+    bool is_here = tri_actor_is_open(target) && tri_actor_ref(target).raw == watch->target.raw;
     if (is_here) {
         tri_list_push_back(&target->cold->watchers, &watch->at_target);
     } else {

@@ -18,6 +18,8 @@ struct tri_port {
     pthread_cond_t woken;
     bool is_signalled; // under lock
     bool is_held;      // under lock: a thread talks through it
+    bool is_sorted;    // under lock: it is idle, and a thread sorts what came too late
+    bool has_more;     // under lock: more came since; that thread sees to it
 };
 
 static tri_port *
@@ -55,10 +57,19 @@ tri_port_take(tr_runtime *rt)
     port = port != NULL ? port : create(rt);
     if (port != NULL) {
         pthread_mutex_lock(&port->lock);
+        while (port->is_sorted) {
+            pthread_cond_wait(&port->woken, &port->lock);
+        }
         port->is_held = true;
         pthread_mutex_unlock(&port->lock);
     }
     return port;
+}
+
+tri_actor *
+tri_port_slot(const tri_port *port)
+{
+    return port->slot;
 }
 
 tr_ref_t
@@ -94,20 +105,29 @@ sort_mail(tr_runtime *rt, tri_port *port, uint32_t request)
             tri_destroy_message(rt, NULL, msg);
         }
         if (!is_grant) {
-            tri_count_shared(&rt->outside, is_wanted ? TRI_HANDLED : TRI_RETURNED);
+            tri_count_shared(&rt->outside, is_wanted ? TRI_HANDLED : TRI_RETURNED, 1);
         }
         mail = next;
     }
     return wanted;
 }
 
-// Requests count from 1: all that is there is late. Under the port's lock.
+// Requests count from 1: all that is there is late. Under the port's lock, which is let go while
+// mail is sorted: that may wake others, who have locks of their own.
 static void
 sort_late_mail(tr_runtime *rt, tri_port *port)
 {
+    port->is_sorted = true;
     do {
-        (void)sort_mail(rt, port, 0);
-    } while (!tri_inbox_sleep(&port->slot->inbox, false));
+        port->has_more = false;
+        pthread_mutex_unlock(&port->lock);
+        do {
+            (void)sort_mail(rt, port, 0);
+        } while (!tri_inbox_sleep(&port->slot->inbox, false));
+        pthread_mutex_lock(&port->lock);
+    } while (port->has_more);
+    port->is_sorted = false;
+    pthread_cond_signal(&port->woken); // of the thread that takes it, if there is one
 }
 
 // Nobody waits at an idle port, so whoever brings mail there sorts it: what is late is accounted
@@ -117,7 +137,9 @@ tri_port_signal(tri_actor *slot)
 {
     tri_port *port = slot->state;
     pthread_mutex_lock(&port->lock);
-    if (port->is_held) {
+    if (port->is_sorted) {
+        port->has_more = true;
+    } else if (port->is_held) {
         port->is_signalled = true;
         pthread_cond_signal(&port->woken);
     } else {
@@ -175,11 +197,29 @@ tri_port_await(tr_runtime *rt, tri_port *port, uint32_t request, int64_t deadlin
     }
 }
 
+tr_err_t
+tri_port_await_ready(tr_runtime *rt, tri_port *port, bool (*is_ready)(void *arg), void *arg,
+                     int64_t deadline_ns)
+{
+    for (;;) {
+        (void)sort_mail(rt, port, 0); // late, all of it; and the nudges are forgotten
+        if (is_ready(arg)) {
+            return TR_OK;
+        }
+        if (deadline_ns != INT64_MAX && tri_clock_ns() >= deadline_ns) {
+            return TR_ETIMEOUT;
+        }
+        if (tri_inbox_sleep(&port->slot->inbox, false)) {
+            (void)wait_for_signal(port, deadline_ns);
+        }
+    }
+}
+
 void
 tri_ports_destroy(tr_runtime *rt)
 {
     while (rt->lent != NULL) {
-        tri_destroy_message(rt, NULL, tri_call_take_back(&rt->lent, rt->lent));
+        tri_call_give_back(rt, NULL, tri_call_take_back(&rt->lent, rt->lent), TR_ENOREPLY);
     }
     while (rt->ports != NULL) {
         tri_port *port = rt->ports;
@@ -315,6 +355,6 @@ tr_runtime_release(tr_runtime *rt, const void *value)
     pthread_mutex_lock(&rt->lock);
     tr_message *msg = tri_call_take_back(&rt->lent, value);
     pthread_mutex_unlock(&rt->lock);
-    TRI_ASSERT(msg != NULL, "%p was not lent by tr_runtime_call", value);
-    tri_destroy_message(rt, NULL, msg);
+    TRI_ASSERT(msg != NULL, "%p was not lent to a thread outside", value);
+    tri_call_give_back(rt, NULL, msg, TR_ENOREPLY);
 }

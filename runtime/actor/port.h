@@ -15,6 +15,7 @@ tri_port *tri_port_take(tr_runtime *rt);
 void tri_port_give(tr_runtime *rt, tri_port *port);
 
 tr_ref_t tri_port_ref(const tri_port *port);
+tri_actor *tri_port_slot(const tri_port *port);
 
 // A number for a request that is sent from this port.
 uint32_t tri_port_request(tri_port *port);
@@ -22,6 +23,10 @@ uint32_t tri_port_request(tri_port *port);
 // Block until the answer to a request is there. TR_OK: *out is yours. TR_ETIMEOUT.
 tr_err_t tri_port_await(tr_runtime *rt, tri_port *port, uint32_t request, int64_t deadline_ns,
                         tr_message **out);
+
+// Block until `is_ready`, which is asked again after every nudge of the slot. TR_OK; TR_ETIMEOUT.
+tr_err_t tri_port_await_ready(tr_runtime *rt, tri_port *port, bool (*is_ready)(void *arg),
+                              void *arg, int64_t deadline_ns);
 
 // Its inbox has woken: from tri_actor_post.
 void tri_port_signal(tri_actor *slot);

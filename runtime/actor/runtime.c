@@ -1,6 +1,7 @@
 #include "actor/runtime.h"
 
 #include "actor/call.h"
+#include "actor/channel.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
@@ -183,6 +184,7 @@ fini(tr_runtime *rt)
         tri_free(rt->root->cold);
     }
     tri_ports_destroy(rt);
+    tri_channels_destroy(rt);
     tri_sched_fini(&rt->sched);
     tri_table_fini(&rt->table);
     pthread_cond_destroy(&rt->ended);

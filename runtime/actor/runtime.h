@@ -13,6 +13,7 @@
 #define TRI_REPORTED_MAX 64
 
 typedef struct tri_port tri_port;
+typedef struct tri_channel tri_channel;
 
 struct tr_runtime {
     tri_sched sched;
@@ -26,7 +27,9 @@ struct tr_runtime {
     pthread_mutex_t lock;        // what follows, and actors' own names
     pthread_cond_t ended;        // signalled when the root has ended
     bool has_ended;
-    tri_port *ports;  // idle ones
+    tri_port *ports;       // idle ones
+    tri_channel *channels; // idle ones, the longest idle first
+    tri_channel *last_channel;
     tr_message *lent; // answers that threads outside have not given back
     struct {
         const tr_behavior_t *behavior;
@@ -57,13 +60,19 @@ tri_pool_of(tri_worker *here)
 
 // Count on the set of the worker that the caller runs on, or on the shared one.
 static inline void
-tri_count_at(tr_runtime *rt, tri_worker *here, tri_counter_t what)
+tri_count_at_by(tr_runtime *rt, tri_worker *here, tri_counter_t what, uint64_t by)
 {
     if (here != NULL) {
-        tri_count(&here->counters, what);
+        tri_count_by(&here->counters, what, by);
     } else {
-        tri_count_shared(&rt->outside, what);
+        tri_count_shared(&rt->outside, what, by);
     }
+}
+
+static inline void
+tri_count_at(tr_runtime *rt, tri_worker *here, tri_counter_t what)
+{
+    tri_count_at_by(rt, here, what, 1);
 }
 
 static inline void

@@ -147,14 +147,12 @@ tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, t
                                                                    : err;
 }
 
-tr_err_t
-tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
+// It was not taken for `err`: wait for room where that helps. Takes the message.
+static tr_err_t
+put_later(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, tr_err_t err,
+          int64_t deadline_ns)
 {
     tri_worker *here = tri_actor_worker(self);
-    tr_err_t err = tri_send_try(self->rt, here, target, to, msg, here->now_ns, true);
-    if (TRI_LIKELY(err == TR_OK)) {
-        return TR_OK;
-    }
     if (err != TR_EFULL || TRI_PEEK(&target->policy) != TR_SUSPEND || target == self) {
         tri_destroy_message(self->rt, here, msg);
         return err == TR_EFULL && target == self ? TR_EDEADLK : err;
@@ -164,6 +162,14 @@ tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, i
         tri_send_deliver(self->rt, here, target, to, msg, here->now_ns);
     }
     return err;
+}
+
+tr_err_t
+tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
+{
+    tri_worker *here = tri_actor_worker(self);
+    tr_err_t err = tri_send_try(self->rt, here, target, to, msg, here->now_ns, true);
+    return TRI_LIKELY(err == TR_OK) ? TR_OK : put_later(self, target, to, msg, err, deadline_ns);
 }
 
 static tr_err_t
@@ -182,8 +188,9 @@ prepare_from(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     return err;
 }
 
-static tr_err_t
-send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, uint64_t flags)
+tr_err_t
+tri_send_from(tri_actor *self, tr_ref_t to, const tr_type_t *type, const void *value,
+              uint64_t flags, tr_duration_t timeout)
 {
     tri_actor *target;
     tr_message *msg;
@@ -191,19 +198,24 @@ send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value, uint6
     if (err != TR_OK) {
         return err;
     }
-    return tri_send_put(self, target, to, msg, tri_wait_deadline(self, TR_FOREVER));
+    tri_worker *here = tri_actor_worker(self);
+    err = tri_send_try(self->rt, here, target, to, msg, here->now_ns, true);
+    if (TRI_LIKELY(err == TR_OK)) {
+        return TR_OK; // and no clock was read
+    }
+    return put_later(self, target, to, msg, err, tri_wait_deadline(self, timeout));
 }
 
 tr_err_t
 tr_send(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, 0);
+    return tri_send_from(self, to, type, value, 0, TR_FOREVER);
 }
 
 tr_err_t
 tr_send_high(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value)
 {
-    return send(self, to, type, value, TRI_MSG_HIGH);
+    return tri_send_from(self, to, type, value, TRI_MSG_HIGH, TR_FOREVER);
 }
 
 tr_err_t

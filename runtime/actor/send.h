@@ -33,4 +33,8 @@ tr_err_t tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_re
 tr_err_t
 tri_send_put(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns);
 
+// As tr_send, with a timeout and flags of the message.
+tr_err_t tri_send_from(tri_actor *self, tr_ref_t to, const tr_type_t *type, const void *value,
+                       uint64_t flags, tr_duration_t timeout);
+
 #endif

@@ -334,6 +334,7 @@ step(tri_actor *actor)
     case TRI_PHASE_FREE:
     case TRI_PHASE_HELD:
     case TRI_PHASE_DEAD:
+    case TRI_PHASE_CHANNEL:
     case TRI_PHASE_PORT:
         break;
     }

@@ -60,8 +60,8 @@ copy_names(const tri_actor *actor, const char **out_own, const char **out_behavi
 static bool
 is_actor(const tri_actor *actor)
 {
-    tri_phase_t phase = tri_actor_phase(actor);
-    return phase != TRI_PHASE_FREE && phase != TRI_PHASE_DEAD && phase != TRI_PHASE_PORT;
+    // A channel that is not open has no behavior.
+    return tri_actor_is_open(actor) && TRI_PEEK(&actor->behavior) != NULL;
 }
 
 static bool

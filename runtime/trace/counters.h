@@ -55,10 +55,10 @@ tri_count(tri_counters *own, tri_counter_t what)
 
 // Count on a set that threads share.
 static inline void
-tri_count_shared(tri_counters *shared, tri_counter_t what)
+tri_count_shared(tri_counters *shared, tri_counter_t what, uint64_t by)
 {
     // relaxed, unpaired: a sum; nothing else is concluded from it.
-    atomic_fetch_add_explicit(&shared->of[what], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->of[what], by, memory_order_relaxed);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "model.h"
 
 #include "actor/mailbox.h"
+#include "actor/channel.h"
 #include "actor/port.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
@@ -84,6 +85,14 @@ tri_port_signal(tri_actor *slot)
 {
     (void)slot;
     model_fail("there is no port");
+}
+
+void
+tri_channel_signal(tri_worker *here, tri_actor *slot)
+{
+    (void)here;
+    (void)slot;
+    model_fail("there is no channel");
 }
 
 tr_message *

@@ -9,6 +9,7 @@
 
 #include "actor/call.h"
 #include "actor/mailbox.h"
+#include "actor/channel.h"
 #include "actor/port.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
@@ -90,6 +91,14 @@ tri_mailbox_return_grant(tr_runtime *runtime, tri_worker *here, tr_message *gran
     grant->meta = IS_GONE;
     model_set(RETURNED, model_get(RETURNED) + 1);
     model_note("gives the grant back");
+}
+
+void
+tri_channel_signal(tri_worker *here, tri_actor *channel)
+{
+    (void)here;
+    (void)channel;
+    model_fail("there is no channel");
 }
 
 void

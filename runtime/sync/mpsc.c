@@ -1,0 +1,389 @@
+// mpsc.c: the two kinds of ends of a tri_channel, which is the mailbox itself. Here is who holds
+// them, and that the last sender's going closes the channel.
+#include "troupe/mpsc.h"
+
+#include "actor/call.h"
+#include "actor/channel.h"
+#include "actor/mailbox.h"
+#include "actor/park.h"
+#include "actor/runtime.h"
+#include "actor/send.h"
+#include "base/memory.h"
+#include "sync/end.h"
+
+struct tr_mpsc_tx {
+    tri_end end;
+    tri_channel
+        *channel; // memory of a channel is never unmade; its address says whether it is ours
+    tr_ref_t ref;
+};
+
+struct tr_mpsc_rx {
+    tri_end end;
+    tri_channel *channel;
+};
+
+// ---- sending ends
+
+static void
+close_tx(tri_resource *resource, tri_actor *owner)
+{
+    (void)owner;
+    tr_mpsc_tx_close(TRI_CONTAINER(resource, tr_mpsc_tx, end.resource));
+}
+
+// Under the channel's lock: those who wait for its being closed look again.
+static void
+wake_parked(tri_channel *channel, tri_worker *here)
+{
+    TRI_LIST_EACH (link, &channel->parked) {
+        tri_actor_nudge(here, TRI_CONTAINER(link, tri_parking, link)->who);
+    }
+}
+
+static void
+shut(tri_channel *channel, tri_worker *here)
+{
+    tri_channel_shut(channel, here);
+    pthread_mutex_lock(&channel->lock);
+    wake_parked(channel, here);
+    pthread_mutex_unlock(&channel->lock);
+}
+
+// One more sender, if it is still open.
+static bool
+join(tri_channel *channel, tr_ref_t ref)
+{
+    pthread_mutex_lock(&channel->lock);
+    bool is_open = tri_channel_ref(channel).raw == ref.raw &&
+                   (TRI_PEEK(&channel->slot->load) & TRI_LOAD_CLOSED) == 0 && channel->senders > 0;
+    channel->senders += is_open;
+    pthread_mutex_unlock(&channel->lock);
+    return is_open;
+}
+
+static tr_mpsc_tx *
+create_tx(tr_runtime *rt, tri_channel *channel, tr_ref_t ref)
+{
+    tr_mpsc_tx *tx = tri_zalloc(sizeof *tx);
+    if (tx != NULL) {
+        tx->end.rt = rt;
+        tx->channel = channel;
+        tx->ref = ref;
+    }
+    return tx;
+}
+
+static tr_err_t
+open_tx(tr_runtime *rt, tr_self *self, tr_ref_t ref, tr_mpsc_tx **out)
+{
+    uint32_t slot = (uint32_t)ref.raw;
+    tri_actor *actor =
+        slot == 0 || slot >= tri_table_slots(&rt->table) ? NULL : tri_table_at(&rt->table, slot);
+    if (actor == NULL || tri_actor_phase(actor) != TRI_PHASE_CHANNEL) {
+        return TR_EINVAL;
+    }
+    tri_channel *channel = actor->state;
+    tr_mpsc_tx *tx = create_tx(rt, channel, ref);
+    if (tx == NULL) {
+        return TR_ENOMEM;
+    }
+    if (!join(channel, ref)) {
+        tri_free(tx);
+        return TR_ECLOSED;
+    }
+    tri_end_adopt(&tx->end, self, close_tx);
+    *out = tx;
+    return TR_OK;
+}
+
+tr_err_t
+tr_mpsc_tx_open(tr_self *self, tr_ref_t ref, tr_mpsc_tx **out)
+{
+    return open_tx(self->rt, self, ref, out);
+}
+
+tr_err_t
+tr_runtime_mpsc_tx_open(tr_runtime *rt, tr_ref_t ref, tr_mpsc_tx **out)
+{
+    return open_tx(rt, NULL, ref, out);
+}
+
+void
+tr_mpsc_tx_close(tr_mpsc_tx *tx)
+{
+    if (tx == NULL) {
+        return;
+    }
+    tri_channel *channel = tx->channel;
+    tri_worker *here = tri_end_worker(&tx->end);
+    pthread_mutex_lock(&channel->lock);
+    bool is_same = tri_channel_ref(channel).raw == tx->ref.raw;
+    bool is_last = is_same && --channel->senders == 0;
+    pthread_mutex_unlock(&channel->lock);
+    if (is_last) {
+        shut(channel, here);
+    }
+    tri_end_leave(&tx->end);
+    tri_free(tx);
+}
+
+tr_ref_t
+tr_mpsc_ref(const tr_mpsc_tx *tx)
+{
+    return tx->ref;
+}
+
+// ---- sending
+
+tr_err_t
+tr_mpsc_send(tr_self *self, tr_mpsc_tx *tx, const tr_type_t *type, const void *value,
+             tr_duration_t timeout)
+{
+    tr_err_t err;
+    if (self == NULL) {
+        err = tr_runtime_send(tx->end.rt, tx->ref, type, value, timeout);
+    } else if (timeout.ns == 0) {
+        err = tr_try_send(self, tx->ref, type, value);
+    } else {
+        err = tri_send_from(self, tx->ref, type, value, 0, timeout);
+    }
+    return err == TR_EDEAD ? TR_ECLOSED : err;
+}
+
+bool
+tr_mpsc_is_closed(const tr_mpsc_tx *tx)
+{
+    const tri_actor *slot = tx->channel->slot;
+    return tri_actor_ref(slot).raw != tx->ref.raw || (TRI_PEEK(&slot->load) & TRI_LOAD_CLOSED) != 0;
+}
+
+struct closed_parking {
+    tri_parking parking;
+    tr_mpsc_tx *tx;
+};
+
+static tr_mpsc_tx *
+tx_of(tri_parking *parking)
+{
+    return TRI_CONTAINER(parking, struct closed_parking, parking)->tx;
+}
+
+static bool
+is_closed(tri_parking *parking)
+{
+    return tr_mpsc_is_closed(tx_of(parking));
+}
+
+static void
+enter_parked(tri_parking *parking)
+{
+    tri_channel *channel = tx_of(parking)->channel;
+    pthread_mutex_lock(&channel->lock);
+    tri_list_push_back(&channel->parked, &parking->link);
+    pthread_mutex_unlock(&channel->lock);
+}
+
+static void
+leave_parked(tri_parking *parking)
+{
+    tri_channel *channel = tx_of(parking)->channel;
+    pthread_mutex_lock(&channel->lock);
+    tri_list_remove(&parking->link);
+    pthread_mutex_unlock(&channel->lock);
+}
+
+tr_err_t
+tr_mpsc_await_closed(tr_self *self, tr_mpsc_tx *tx, tr_duration_t timeout)
+{
+    struct closed_parking closed = {
+        .parking = {.is_ready = is_closed, .enter = enter_parked, .leave = leave_parked},
+        .tx = tx,
+    };
+    return tri_park(tx->end.rt, self, &closed.parking, "mpsc closed", timeout);
+}
+
+// ---- the receiving end
+
+static void
+close_rx(tri_resource *resource, tri_actor *owner)
+{
+    (void)owner;
+    tr_mpsc_rx_close(TRI_CONTAINER(resource, tr_mpsc_rx, end.resource));
+}
+
+static void
+adopt_rx(tr_mpsc_rx *rx, tr_self *self)
+{
+    tri_end_adopt(&rx->end, self, close_rx);
+    if (self != NULL) {
+        tri_channel_set_consumer(rx->channel, self);
+    }
+}
+
+static tr_err_t
+create(tr_runtime *rt, tr_self *self, const tr_mpsc_opts_t *opts, tr_mpsc_tx **out_tx,
+       tr_mpsc_rx **out_rx)
+{
+    static const tr_mpsc_opts_t defaults;
+    opts = opts != NULL ? opts : &defaults;
+    tri_channel_opts_t channel_opts = {opts->name, opts->count, opts->bytes, opts->full};
+    tri_channel *channel = NULL;
+    tr_err_t err = tri_channel_open(rt, &channel_opts, &channel);
+    if (err != TR_OK) {
+        return err;
+    }
+    tr_mpsc_tx *tx = create_tx(rt, channel, tri_channel_ref(channel));
+    tr_mpsc_rx *rx = tri_zalloc(sizeof *rx);
+    if (tx == NULL || rx == NULL) {
+        tri_channel_close(channel, NULL);
+        tri_free(tx);
+        tri_free(rx);
+        return TR_ENOMEM;
+    }
+    pthread_mutex_lock(&channel->lock);
+    channel->senders = 1;
+    pthread_mutex_unlock(&channel->lock);
+    rx->end.rt = rt;
+    rx->channel = channel;
+    tri_end_adopt(&tx->end, self, close_tx);
+    adopt_rx(rx, self);
+    *out_tx = tx;
+    *out_rx = rx;
+    return TR_OK;
+}
+
+tr_err_t
+tr_mpsc_create(tr_self *self, const tr_mpsc_opts_t *opts, tr_mpsc_tx **out_tx, tr_mpsc_rx **out_rx)
+{
+    return create(self->rt, self, opts, out_tx, out_rx);
+}
+
+tr_err_t
+tr_runtime_mpsc_create(tr_runtime *rt, const tr_mpsc_opts_t *opts, tr_mpsc_tx **out_tx,
+                       tr_mpsc_rx **out_rx)
+{
+    return create(rt, NULL, opts, out_tx, out_rx);
+}
+
+tr_ref_t
+tr_mpsc_rx_ref(const tr_mpsc_rx *rx)
+{
+    return tri_channel_ref(rx->channel);
+}
+
+uint32_t
+tr_mpsc_count(const tr_mpsc_rx *rx)
+{
+    return tri_load_count(TRI_PEEK(&rx->channel->slot->load));
+}
+
+void
+tr_mpsc_shut(tr_mpsc_rx *rx)
+{
+    shut(rx->channel, tri_end_worker(&rx->end));
+}
+
+void
+tr_mpsc_rx_close(tr_mpsc_rx *rx)
+{
+    if (rx == NULL) {
+        return;
+    }
+    tri_worker *here = tri_end_worker(&rx->end);
+    tri_channel *channel = rx->channel;
+    tri_end_leave(&rx->end);
+    shut(channel, here);
+    tri_channel_close(channel, here);
+    tri_free(rx);
+}
+
+// ---- receiving
+
+struct recv_parking {
+    tri_parking parking;
+    tr_self *self;
+    tr_mpsc_rx *rx;
+    tr_message *found;
+};
+
+static struct recv_parking *
+recv_of(tri_parking *parking)
+{
+    return TRI_CONTAINER(parking, struct recv_parking, parking);
+}
+
+static bool
+has_message(tri_parking *parking)
+{
+    struct recv_parking *recv = recv_of(parking);
+    recv->found = tri_channel_take(recv->rx->channel, tri_end_worker(&recv->rx->end));
+    return recv->found != NULL || tri_channel_is_drained(recv->rx->channel);
+}
+
+static void
+enter_recv(tri_parking *parking)
+{
+    struct recv_parking *recv = recv_of(parking);
+    if (recv->self == NULL) {
+        tri_channel_set_consumer(recv->rx->channel, parking->who);
+    }
+    recv->rx->channel->is_awaited = true;
+}
+
+static void
+leave_recv(tri_parking *parking)
+{
+    struct recv_parking *recv = recv_of(parking);
+    recv->rx->channel->is_awaited = false;
+    if (recv->self == NULL) {
+        tri_channel_set_consumer(recv->rx->channel, NULL);
+    }
+}
+
+// What there is now. A thread outside is the consumer as long as it has the lock.
+static tr_message *
+take_now(tr_self *self, tr_mpsc_rx *rx)
+{
+    if (self != NULL) {
+        return tri_channel_take(rx->channel, tri_actor_worker(self));
+    }
+    pthread_mutex_lock(&rx->channel->lock);
+    tr_message *msg = tri_channel_take(rx->channel, NULL);
+    pthread_mutex_unlock(&rx->channel->lock);
+    return msg;
+}
+
+static tr_err_t
+await_message(tr_self *self, tr_mpsc_rx *rx, tr_duration_t timeout, tr_message **out)
+{
+    if (timeout.ns == 0) {
+        return tri_channel_is_drained(rx->channel) ? TR_ECLOSED : TR_ETIMEOUT;
+    }
+    struct recv_parking recv = {
+        .parking = {.is_ready = has_message, .enter = enter_recv, .leave = leave_recv},
+        .self = self,
+        .rx = rx,
+    };
+    tr_err_t err = tri_park(rx->end.rt, self, &recv.parking, "mpsc recv", timeout);
+    *out = recv.found;
+    return err == TR_OK && recv.found == NULL ? TR_ECLOSED : err;
+}
+
+tr_err_t
+tr_mpsc_recv(tr_self *self, tr_mpsc_rx *rx, const tr_message **out, tr_duration_t timeout)
+{
+    tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
+    if (err != TR_OK) {
+        return err;
+    }
+    tr_message *msg = take_now(self, rx);
+    if (msg == NULL) {
+        err = await_message(self, rx, timeout, &msg);
+    }
+    if (err == TR_OK) {
+        tri_call_lend_out(rx->end.rt, self, msg);
+        *out = msg;
+    }
+    return err;
+}
