@@ -98,7 +98,8 @@ TR_API void tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
 TR_API bool tr_token_is_wanted(const tr_self *self, const tr_token *token);
 
 /**
- * Keep the message in hand beyond the handler that got it.
+ * Keep the message in hand beyond the handler that got it. Objects in its local fields move to what
+ * is kept.
  * @return the message, owned until tr_release or the end of this life; NULL outside receive.
  */
 TR_API const tr_message *tr_message_keep(tr_self *self, const tr_message *msg);

@@ -45,6 +45,12 @@ typedef struct tr_mpsc_tx tr_mpsc_tx;
 /** The receiving end. */
 typedef struct tr_mpsc_rx tr_mpsc_rx;
 
+/** So that an end can be a field of a message: local(tr_mpsc_tx). */
+TR_API extern const tr_local_t tr_mpsc_tx_local;
+
+/** So that an end can be a field of a message: local(tr_mpsc_rx). */
+TR_API extern const tr_local_t tr_mpsc_rx_local;
+
 /** Zero is the default of every field. */
 typedef struct tr_mpsc_opts {
     const char *name;      // shown by the tools; copied

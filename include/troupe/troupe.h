@@ -6,6 +6,7 @@
 #define TROUPE_TROUPE_H
 
 #include "troupe/actor.h"
+#include "troupe/buf.h"
 #include "troupe/call.h"
 #include "troupe/duration.h"
 #include "troupe/error.h"

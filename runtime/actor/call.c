@@ -16,11 +16,12 @@ tri_call_answer(tr_runtime *rt, tri_worker *here, tr_message *answer, tr_ref_t c
                 uint32_t request)
 {
     tri_actor *target = tri_table_find(&rt->table, caller);
+    answer->meta = (answer->meta & TRI_MSG_CLASS) | TRI_MSG_REPLY;
+    tri_message_own_parts(answer);
     if (target == NULL) {
         tri_destroy_message(rt, here, answer);
         return;
     }
-    answer->meta = (answer->meta & TRI_MSG_CLASS) | TRI_MSG_REPLY;
     answer->generation = (uint32_t)(caller.raw >> 32);
     answer->request = request;
     tri_count_at(rt, here, TRI_ACCEPTED);
@@ -38,6 +39,7 @@ tri_call_fail(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error)
     }
     tr_ref_t caller = msg->sender;
     uint32_t request = msg->request;
+    tri_message_release_parts(msg);
     tri_message_become_error(msg, error);
     tri_call_answer(rt, here, msg, caller, request);
 }
@@ -404,6 +406,8 @@ tr_message_keep(tr_self *self, const tr_message *msg)
         return NULL;
     }
     copy->sender = tr_message_sender(msg);
+    copy->meta |= msg->meta & TRI_MSG_OWNS;
+    tri_parts_blank(msg->parcel.type, tri_message_of(msg->value)->value); // they are the copy's now
     tri_call_lend(&self->kept_messages, copy);
     return copy;
 }

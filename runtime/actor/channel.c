@@ -162,7 +162,32 @@ tri_channel_find(tr_runtime *rt, tr_ref_t ref)
 // ---- its consumer
 
 void
-tri_channel_attend(tri_channel *channel, tri_worker *here)
+tri_channel_bury(tri_actor *slot, tr_message *msg)
+{
+    tri_channel *channel = slot->state;
+    tri_lane_append(&channel->dead, msg);
+}
+
+// Not under the lock.
+static void
+end_dead(tr_runtime *rt, tri_worker *here, tri_lane *dead)
+{
+    for (tr_message *msg; (msg = tri_lane_pop(dead)) != NULL;) {
+        tri_call_fail(rt, here, msg, TR_EDEAD);
+    }
+}
+
+static tri_lane
+take_dead(tri_channel *channel)
+{
+    tri_lane dead = channel->dead;
+    channel->dead.first = NULL;
+    return dead;
+}
+
+// Perhaps under the lock.
+static void
+attend(tri_channel *channel, tri_worker *here)
 {
     tri_actor *slot = channel->slot;
     TRI_SHOW(&slot->task.worker, here);
@@ -172,6 +197,14 @@ tri_channel_attend(tri_channel *channel, tri_worker *here)
             tri_mailbox_refuse_rooms(slot, TR_EDEAD);
         }
     } while (!tri_inbox_sleep(&slot->inbox, !channel->is_awaited));
+}
+
+void
+tri_channel_attend(tri_channel *channel, tri_worker *here)
+{
+    attend(channel, here);
+    tri_lane dead = take_dead(channel);
+    end_dead(channel->slot->rt, here, &dead);
 }
 
 tr_message *
@@ -196,21 +229,30 @@ tri_channel_take(tri_channel *channel, tri_worker *here)
     }
 }
 
+// No actor has this address: the consumer is a thread that is awake.
+#define HELD UINT64_MAX
+
+static void
+set_consumer(tri_channel *channel, uint64_t consumer)
+{
+    tri_lane dead = {.first = NULL};
+    pthread_mutex_lock(&channel->lock);
+    tri_list_remove(&channel->at_owner);
+    TRI_SHOW(&channel->slot->parent, consumer);
+    if (consumer == 0) {
+        // What woke the inbox and nudges the one that leaves is seen to here, by who leaves.
+        channel->is_awaited = false;
+        attend(channel, NULL);
+        dead = take_dead(channel);
+    }
+    pthread_mutex_unlock(&channel->lock);
+    end_dead(channel->slot->rt, NULL, &dead);
+}
+
 void
 tri_channel_set_consumer(tri_channel *channel, tri_actor *who)
 {
-    tri_actor *slot = channel->slot;
-    pthread_mutex_lock(&channel->lock);
-    tri_list_remove(&channel->at_owner);
-    if (who == NULL) {
-        // What woke the inbox and nudges the one that leaves is seen to here, by who leaves.
-        TRI_SHOW(&slot->parent, 0);
-        channel->is_awaited = false;
-        tri_channel_attend(channel, NULL);
-    } else {
-        TRI_SHOW(&slot->parent, tri_actor_ref(who).raw);
-    }
-    pthread_mutex_unlock(&channel->lock);
+    set_consumer(channel, who != NULL ? tri_actor_ref(who).raw : 0);
     if (who != NULL && tri_actor_phase(who) != TRI_PHASE_PORT) {
         tri_list_push_back(&who->cold->channels, &channel->at_owner);
         who->has_channels = true;
@@ -219,19 +261,28 @@ tri_channel_set_consumer(tri_channel *channel, tri_actor *who)
 }
 
 void
+tri_channel_hold(tri_channel *channel)
+{
+    set_consumer(channel, HELD);
+}
+
+void
 tri_channel_signal(tri_worker *here, tri_actor *slot)
 {
     tri_channel *channel = slot->state;
+    tri_lane dead = {.first = NULL};
     // Whoever was given the channel before our wake-up is seen; who gets it later looks for itself.
     tr_ref_t consumer = {TRI_PEEK(&slot->parent)};
     if (tr_ref_is_none(consumer)) {
         pthread_mutex_lock(&channel->lock);
         consumer.raw = TRI_PEEK(&slot->parent);
         if (tr_ref_is_none(consumer)) {
-            tri_channel_attend(channel, here);
+            attend(channel, here);
+            dead = take_dead(channel);
         }
         pthread_mutex_unlock(&channel->lock);
     }
+    end_dead(slot->rt, here, &dead);
     tri_actor *who = tri_table_find(&slot->rt->table, consumer);
     if (who != NULL) {
         tri_actor_nudge(here, who);
@@ -267,11 +318,11 @@ tri_channel_is_drained(const tri_channel *channel)
 }
 
 static void
-discard_mail(tri_actor *slot, tri_worker *here)
+discard_mail(tri_channel *channel, tri_worker *here)
 {
-    for (tr_message *msg; (msg = tri_mailbox_pop(slot)) != NULL;) {
-        tri_count_at(slot->rt, here, TRI_DISCARDED);
-        tri_call_fail(slot->rt, here, msg, TR_EDEAD);
+    for (tr_message *msg; (msg = tri_mailbox_pop(channel->slot)) != NULL;) {
+        tri_count_at(channel->slot->rt, here, TRI_DISCARDED);
+        tri_lane_append(&channel->dead, msg);
     }
 }
 
@@ -288,15 +339,18 @@ tri_channel_close(tri_channel *channel, tri_worker *here)
     TRI_SHOW(&slot->parent, 0);
     TRI_SHOW(&slot->generation, TRI_PEEK(&slot->generation) + 1);
     tri_mailbox_refuse_rooms(slot, TR_EDEAD);
-    discard_mail(slot, here);
+    discard_mail(channel, here);
     tri_monitor_tell_watchers(slot);
     // What is on its way still is dead from now on; nobody comes to look, so all of it wakes.
     channel->is_awaited = true;
-    tri_channel_attend(channel, here);
-    pthread_mutex_unlock(&channel->lock);
-    show(rt, slot, NULL, NULL);
-    tri_free((char *)(uintptr_t)channel->cold.opts.name);
+    attend(channel, here);
+    tri_lane dead = take_dead(channel);
+    char *name = (char *)(uintptr_t)channel->cold.opts.name;
     channel->cold.opts.name = NULL;
+    pthread_mutex_unlock(&channel->lock);
+    end_dead(rt, here, &dead);
+    show(rt, slot, NULL, NULL);
+    tri_free(name);
     put_idle(rt, channel);
 }
 

@@ -7,6 +7,9 @@
 //               the thread behind the port named there, which waits for a message just now;
 //               where nobody is named, whoever holds `lock`.
 //             slot.parent changes under `lock`, and a new consumer looks into the inbox first.
+// Ends        What a message carries may be an end of this or another channel, and ending that
+// takes
+//             a lock: so no message ends under `lock`. The dead are buried when it was let go.
 // Waking      The inbox is put to sleep behind every look; whoever wakes it nudges the consumer or,
 //             where there is none, looks itself: senders that ask for room are always heard. It
 //             sleeps deaf unless the consumer waits for messages.
@@ -27,6 +30,7 @@ struct tri_channel {
     tri_actor *slot;
     tri_cold cold;     // of the slot
     tri_list at_owner; // in cold.channels of the actor that receives
+    tri_lane dead;     // came too late, accounted for, to be ended; the consumer's
     bool is_awaited; // every mail wakes: the consumer waits for messages, or there is none for good
     tri_channel *next; // among the idle ones; under the runtime's lock
     pthread_mutex_t lock;
@@ -58,6 +62,9 @@ tri_channel_ref(const tri_channel *channel)
 // From now on `who`, an actor or a port, is the consumer; NULL: nobody.
 void tri_channel_set_consumer(tri_channel *channel, tri_actor *who);
 
+// The calling thread is, for a moment, until tri_channel_set_consumer.
+void tri_channel_hold(tri_channel *channel);
+
 // Consumer, on worker `here`: take the next message out; NULL: there is none yet.
 tr_message *tri_channel_take(tri_channel *channel, tri_worker *here);
 
@@ -72,6 +79,9 @@ bool tri_channel_is_drained(const tri_channel *channel);
 
 // Consumer: the end. What is queued is discarded; the address ends.
 void tri_channel_close(tri_channel *channel, tri_worker *here);
+
+// Consumer, from the intake: a message has come too late, and was counted.
+void tri_channel_bury(tri_actor *slot, tr_message *msg);
 
 // Its inbox has woken: from tri_actor_post.
 void tri_channel_signal(tri_worker *here, tri_actor *slot);

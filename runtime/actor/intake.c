@@ -27,9 +27,13 @@ take_message(tri_actor *actor, tr_message *msg)
         return;
     }
     if ((msg->meta & TRI_MSG_CHARGED) != 0) {
-        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+        tri_mailbox_discharge(actor, tri_message_charge_of(msg));
     }
     tri_count_at(actor->rt, tri_actor_worker(actor), TRI_DEAD);
+    if (tri_actor_phase(actor) == TRI_PHASE_CHANNEL) {
+        tri_channel_bury(actor, msg);
+        return;
+    }
     tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_EDEAD);
 }
 

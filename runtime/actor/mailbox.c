@@ -126,7 +126,7 @@ tri_mailbox_taken_out(tri_actor *actor, tr_message *msg)
 {
     if ((msg->meta & TRI_MSG_CHARGED) != 0) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
-        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+        tri_mailbox_discharge(actor, tri_message_charge_of(msg));
     }
     // A timer's message takes no room and waits uncounted: it is accepted when it is taken.
     if (TRI_UNLIKELY((msg->meta & (TRI_MSG_TIMER | TRI_MSG_ACCEPTED)) == TRI_MSG_TIMER)) {

@@ -127,7 +127,7 @@ tr_permit_send(tr_self *self, tr_permit *permit, const tr_type_t *type, const vo
     if (err != TR_OK) {
         return err;
     }
-    uint64_t charge = tri_message_charge(msg->size);
+    uint64_t charge = tri_message_charge_of(msg);
     if (charge > permit->each) {
         tri_destroy_message(self->rt, here, msg);
         return TR_ETOOBIG;

@@ -284,7 +284,7 @@ send(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const v
     }
     err = tri_send_try(rt, NULL, target, to, msg, tri_clock_ns(), true);
     if (err == TR_EFULL && TRI_PEEK(&target->policy) == TR_SUSPEND) {
-        err = await_room(rt, port, target, to, tri_space_for(tri_message_charge(msg->size)),
+        err = await_room(rt, port, target, to, tri_space_for(tri_message_charge_of(msg)),
                          deadline_ns);
         if (err == TR_OK) {
             tri_send_deliver(rt, NULL, target, to, msg, tri_clock_ns());

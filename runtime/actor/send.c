@@ -32,6 +32,7 @@ tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t t
     msg->generation = (uint32_t)(to.raw >> 32);
     msg->sent_tick = (uint32_t)(now_ns >> 20);
     msg->meta |= TRI_MSG_CHARGED;
+    tri_message_own_parts(msg);
     tri_count_at(rt, here, TRI_ACCEPTED);
     tri_actor_post(here, target, &msg->parcel, false);
 }
@@ -100,9 +101,8 @@ static tr_err_t
 await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int64_t deadline_ns)
 {
     tri_worker *here = tri_actor_worker(self);
-    tr_message *ask =
-        tri_send_ask_room(here, tri_actor_ref(self), to,
-                          tri_space_for(tri_message_charge(msg->size)), sizeof(tri_room));
+    tr_message *ask = tri_send_ask_room(
+        here, tri_actor_ref(self), to, tri_space_for(tri_message_charge_of(msg)), sizeof(tri_room));
     if (ask == NULL) {
         tri_destroy_message(self->rt, here, msg);
         return TR_ENOMEM;
@@ -125,6 +125,7 @@ drop_newest(tr_runtime *rt, tri_worker *here, tr_message *msg)
     if ((msg->meta & TRI_MSG_CALL) != 0) {
         return TR_EFULL;
     }
+    tri_message_own_parts(msg);
     tri_destroy_message(rt, here, msg);
     return TR_OK;
 }
@@ -138,7 +139,7 @@ tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, t
         msg->sent_tick = (uint32_t)(now_ns >> 20);
         return tri_window_push(rt, here, target, to, msg, may_drop);
     }
-    tr_err_t err = tri_mailbox_admit(target, tri_space_for(tri_message_charge(msg->size)));
+    tr_err_t err = tri_mailbox_admit(target, tri_space_for(tri_message_charge_of(msg)));
     if (TRI_LIKELY(err == TR_OK)) {
         tri_send_deliver(rt, here, target, to, msg, now_ns);
         return TR_OK;

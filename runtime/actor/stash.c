@@ -15,7 +15,7 @@ tr_stash(tr_self *self)
         return TR_EALREADY;
     }
     // It gave its room back when it was taken into hand.
-    tr_err_t err = tri_mailbox_readmit(self, tri_message_charge(msg->size));
+    tr_err_t err = tri_mailbox_readmit(self, tri_message_charge_of(msg));
     if (err == TR_OK) {
         msg->meta |= TRI_MSG_CHARGED;
         self->is_stashing = true;
@@ -33,7 +33,7 @@ tri_stash_take(tri_actor *actor, bool is_handled)
     actor->is_stashing = false;
     if (!is_handled) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
-        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+        tri_mailbox_discharge(actor, tri_message_charge_of(msg));
         return false;
     }
     tri_lane_append(&actor->cold->stash, msg);

@@ -67,6 +67,7 @@ tr_send_after(tr_self *self, tr_duration_t delay, const tr_type_t *type, const v
     msg->generation = TRI_PEEK(&self->generation);
     msg->request = id;
     msg->meta |= TRI_MSG_TIMER;
+    tri_message_own_parts(msg);
     delayed->actor = self;
     delayed->msg = msg;
     delayed->timer.fire = fire;
@@ -92,7 +93,7 @@ static void
 drop_one(tri_actor *actor, tr_message *msg)
 {
     if ((msg->meta & TRI_MSG_CHARGED) != 0) {
-        tri_mailbox_discharge(actor, tri_message_charge(msg->size));
+        tri_mailbox_discharge(actor, tri_message_charge_of(msg));
     }
     if ((msg->meta & TRI_MSG_ACCEPTED) != 0) {
         tri_actor_count(actor, TRI_DISCARDED);

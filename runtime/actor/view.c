@@ -8,6 +8,7 @@
 #include "base/cond.h"
 #include "base/memory.h"
 #include "msg/layout.h"
+#include "msg/parts.h"
 
 #include <stdio.h>
 
@@ -150,7 +151,11 @@ void
 tri_mailbox_view_fini(tri_mailbox_view_t *view)
 {
     for (size_t i = 0; i < view->count; i++) {
-        tri_free(view->messages[i].value);
+        tri_message_view_t *message = &view->messages[i];
+        if (message->value != NULL) {
+            tri_parts_release(message->type, message->value, false);
+            tri_free(message->value);
+        }
     }
     tri_free(view->messages);
     *view = (tri_mailbox_view_t){.messages = NULL};
@@ -181,6 +186,20 @@ lane_of(const tr_message *msg)
     return (msg->meta & TRI_MSG_HIGH) != 0 ? "high" : "normal";
 }
 
+// The copy is read later and on another thread: it holds its bufs, and does not have the locals,
+// which go their own way.
+static void
+copy_value(const tr_message *msg, tri_message_view_t *out)
+{
+    const tr_type_t *type = msg->parcel.type;
+    out->value = tri_alloc(msg->size != 0 ? msg->size : 1);
+    if (out->value != NULL) {
+        tri_layout_copy(type, msg->value, out->value);
+        tri_parts_blank(type, out->value);
+        tri_parts_share(type, out->value);
+    }
+}
+
 static void
 copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
 {
@@ -190,7 +209,7 @@ copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
     *out = (tri_message_view_t){
         .type = msg->parcel.type,
         .sender = tr_message_sender(msg),
-        .bytes = tri_message_charge(msg->size),
+        .bytes = tri_message_charge_of(msg),
         .age_ns = (int64_t)age << 20,
         .deadline_left_ns = deadline == INT64_MAX ? INT64_MAX : deadline - now,
         .is_call = tr_message_is_call(msg),
@@ -199,10 +218,7 @@ copy_message(tri_actor *actor, const tr_message *msg, tri_message_view_t *out)
     };
     name_sender(actor->rt, out->sender, out->sender_name);
     if (msg->size <= COPY_MAX) {
-        out->value = tri_alloc(msg->size != 0 ? msg->size : 1);
-        if (out->value != NULL) {
-            tri_layout_copy(msg->parcel.type, msg->value, out->value);
-        }
+        copy_value(msg, out);
     }
 }
 

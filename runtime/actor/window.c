@@ -52,7 +52,7 @@ tri_window_destroy(tri_window *window)
 static tr_message *
 uncount(tri_actor *actor, tri_window *window, tr_message *msg)
 {
-    uint64_t charge = tri_message_charge(msg->size);
+    uint64_t charge = tri_message_charge_of(msg);
     window->count--;
     window->bytes -= charge;
     tri_mailbox_uncount(actor, charge);
@@ -99,9 +99,10 @@ push(tri_actor *target, tri_window *window, tr_ref_t to, tr_message *msg, bool m
     if (TRI_PEEK(&target->generation) != (uint32_t)(to.raw >> 32)) {
         return TR_EDEAD;
     }
-    uint64_t charge = tri_message_charge(msg->size);
+    uint64_t charge = tri_message_charge_of(msg);
     tr_err_t err = make_room(target, window, charge, may_drop, dropped);
     if (err == TR_OK) {
+        tri_message_own_parts(msg);
         tri_lane_append((msg->meta & TRI_MSG_HIGH) != 0 ? &window->high : &window->normal, msg);
         window->count++;
         window->bytes += charge;

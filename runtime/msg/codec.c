@@ -9,8 +9,10 @@
 
 #include "base/memory.h"
 #include "base/panic.h"
+#include "msg/buf.h"
 #include "msg/field.h"
 #include "msg/layout.h"
+#include "msg/parts.h"
 #include "msg/scan.h"
 #include "msg/token.h"
 
@@ -62,6 +64,14 @@ encode_part(const struct encoder *e, tr_kind_t kind, tri_span_t part)
 }
 
 static tr_err_t
+encode_buf(const struct encoder *e, const tr_buf *buf)
+{
+    tr_bytes_t bytes = tr_buf_bytes(buf);
+    return buf == NULL ? packed(msgpack_pack_nil(e->packer))
+                       : encode_part(e, TR_KIND_BYTES, (tri_span_t){bytes.data, bytes.size});
+}
+
+static tr_err_t
 encode_enum(const struct encoder *e, const tr_enum_t *enumeration, int32_t value)
 {
     const char *name = tri_enum_name(enumeration, value);
@@ -106,6 +116,10 @@ encode_one(const struct encoder *e, const tr_field_t *field, tr_kind_t kind, con
         return encode_enum(e, field->enumeration, tri_enum_load(at));
     case TR_KIND_NESTED:
         return levels > 0 ? encode_message(e, field->nested, at, levels - 1) : TR_ETOOBIG;
+    case TR_KIND_BUF:
+        return encode_buf(e, tri_pointer_load(at));
+    case TR_KIND_LOCAL:
+        return packed(msgpack_pack_nil(e->packer));
     case TR_KIND_NONE:
     case TR_KIND_LIST:
         break;
@@ -222,7 +236,8 @@ struct decoder {
     const uint8_t *end;
     char *block;  // NULL while measuring
     size_t used;  // bytes of the block given out; places in it are offsets, as it may not be there
-    size_t limit; // of `used`
+    size_t limit; // of `used` and `bufs` together
+    size_t bufs;  // bytes that bufs take beside the block
 };
 
 static tr_err_t decode_message(struct decoder *d, const tr_type_t *type, size_t to);
@@ -259,7 +274,7 @@ static tr_err_t
 place_span(struct decoder *d, size_t to, size_t count, size_t item_size, size_t align,
            size_t *out_start)
 {
-    if (!tri_layout_place(&d->used, d->limit, count, item_size, align, out_start)) {
+    if (!tri_layout_place(&d->used, d->limit - d->bufs, count, item_size, align, out_start)) {
         return TR_ETOOBIG;
     }
     if (d->block != NULL) {
@@ -281,6 +296,32 @@ decode_part(struct decoder *d, const tri_token_t *token, tr_kind_t kind, size_t 
     tr_err_t err = place_span(d, to, token->body, 1, 1, &start);
     if (err == TR_OK) {
         store(d, start, d->at - token->body, token->body);
+    }
+    return err;
+}
+
+// While filling, the one thing that can fail: there may be no memory for a buf.
+static tr_err_t
+decode_buf(struct decoder *d, const tri_token_t *token, size_t to)
+{
+    if (token->kind == TRI_TOKEN_NIL) {
+        return TR_OK;
+    }
+    if (token->kind != TRI_TOKEN_BIN) {
+        return TR_EFORMAT;
+    }
+    size_t cost = TRI_BUF_COST(token->body);
+    if (cost > d->limit - d->bufs - d->used) {
+        return TR_ETOOBIG;
+    }
+    d->bufs += cost;
+    if (d->block == NULL) {
+        return TR_OK;
+    }
+    tr_buf *buf;
+    tr_err_t err = tr_buf_create(d->at - token->body, token->body, &buf);
+    if (err == TR_OK) {
+        tri_pointer_store(d->block + to, buf);
     }
     return err;
 }
@@ -383,6 +424,10 @@ decode_one(struct decoder *d, const tr_field_t *field, tr_kind_t kind, size_t to
     if (kind == TR_KIND_NESTED) {
         return decode_message(d, field->nested, to);
     }
+    if (kind == TR_KIND_LOCAL) {
+        skip(d);
+        return TR_OK;
+    }
     tri_token_t token = next(d);
     switch (kind) {
     case TR_KIND_BOOL:
@@ -393,6 +438,8 @@ decode_one(struct decoder *d, const tr_field_t *field, tr_kind_t kind, size_t to
     case TR_KIND_STR:
     case TR_KIND_BYTES:
         return decode_part(d, &token, kind, to);
+    case TR_KIND_BUF:
+        return decode_buf(d, &token, to);
     case TR_KIND_ENUM:
         return decode_enum(d, &token, field->enumeration, to);
     default:
@@ -532,7 +579,13 @@ tri_decode(const tr_type_t *type, const void *data, size_t size, size_t limit, v
     }
     d.at = data;
     d.used = type->size;
+    d.bufs = 0;
     err = decode_message(&d, type, 0);
+    if (err == TR_ENOMEM) {
+        tri_parts_release(type, d.block, false); // those that were made; the rest is still zero
+        tri_free(d.block);
+        return err;
+    }
     TRI_ASSERT(err == TR_OK && d.used == block_size, "%s, %zu bytes of %zu", tr_errname(err),
                d.used, block_size);
     *out = d.block;

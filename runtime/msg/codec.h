@@ -10,6 +10,8 @@
 //     enum            str, its name; integer without one  an integer of 32 bits
 //     nested          map
 //     list            array
+//     buf             bin; nil where there is none        nil
+//     local           nil                                 anything, as NULL
 #ifndef TRI_MSG_CODEC_H
 #define TRI_MSG_CODEC_H
 
@@ -39,12 +41,15 @@ tr_err_t tri_encode_alloc(const tr_type_t *type, const void *value, unsigned fla
                           size_t *out_size);
 
 // Decode one value that takes the whole of `data`. The result is one flat block as tri_layout_copy
-// would make it, but its parts stand in the order of the bytes; owned, tri_free. Nobody writes to
-// `data` meanwhile. Hostile input is safe: everything is checked, and the size of the block known,
-// before the block is allocated, and nothing else is.
+// would make it, but its parts stand in the order of the bytes; owned, tri_free. Each buf in it is
+// a new one, and the only reference is the block's: where the type may have any (TR_TYPE_PARTS),
+// tri_parts_release comes before tri_free. Nobody writes to `data` meanwhile.
+// Hostile input is safe: everything is checked, and the size of the block and of all bufs known,
+// before the block and then the bufs are allocated, and nothing else is. On an error none is left.
 // TR_EFORMAT: not msgpack, truncated, trailing bytes, a field of another type or out of range, a
-// duplicate field, a key that is not a str; TR_ETOOBIG: nesting over TRI_MSG_DEPTH_MAX or a block
-// over `limit` bytes; TR_EINVAL: a type of more than TRI_MSG_FIELDS_MAX fields; TR_ENOMEM.
+// duplicate field, a key that is not a str; TR_ETOOBIG: nesting over TRI_MSG_DEPTH_MAX, or a block
+// and bufs over `limit` bytes together; TR_EINVAL: a type of more than TRI_MSG_FIELDS_MAX fields;
+// TR_ENOMEM.
 tr_err_t tri_decode(const tr_type_t *type, const void *data, size_t size, size_t limit, void **out,
                     size_t *out_size);
 

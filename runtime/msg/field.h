@@ -28,6 +28,21 @@ tri_span_store(void *at, const void *data, size_t count)
     memcpy(at, &span, sizeof span);
 }
 
+// A buf and a local are pointers of types that are unknown here.
+static inline void *
+tri_pointer_load(const void *at)
+{
+    void *pointer;
+    memcpy(&pointer, at, sizeof pointer);
+    return pointer;
+}
+
+static inline void
+tri_pointer_store(void *at, void *pointer)
+{
+    memcpy(at, &pointer, sizeof pointer);
+}
+
 // An enum is stored as four bytes, signed or not by the compiler's choice.
 static inline int32_t
 tri_enum_load(const void *at)

@@ -29,13 +29,14 @@ tri_kind_size(tr_kind_t kind, const tr_type_t *nested)
         [TR_KIND_U64] = sizeof(uint64_t),     [TR_KIND_F32] = sizeof(float),
         [TR_KIND_F64] = sizeof(double),       [TR_KIND_STR] = sizeof(tr_str_t),
         [TR_KIND_BYTES] = sizeof(tr_bytes_t), [TR_KIND_REF] = sizeof(tr_ref_t),
-        [TR_KIND_ENUM] = sizeof(int32_t),
+        [TR_KIND_ENUM] = sizeof(int32_t),     [TR_KIND_BUF] = sizeof(tr_buf *),
+        [TR_KIND_LOCAL] = sizeof(void *),
     };
     if (kind == TR_KIND_NESTED) {
         // A type without fields says 0, but the compiler gives its structure a byte.
         return nested->size != 0 ? nested->size : 1;
     }
-    TRI_ASSERT(kind > TR_KIND_NONE && kind < TR_KIND_NESTED, "kind %d", (int)kind);
+    TRI_ASSERT(kind < sizeof sizes && sizes[kind] != 0, "kind %d", (int)kind);
     return sizes[kind];
 }
 
@@ -48,6 +49,9 @@ tri_kind_align(tr_kind_t kind, const tr_type_t *nested)
     case TR_KIND_STR:
     case TR_KIND_BYTES:
         return alignof(tri_span_t);
+    case TR_KIND_BUF:
+    case TR_KIND_LOCAL:
+        return alignof(void *);
     case TR_KIND_I64:
     case TR_KIND_U64:
     case TR_KIND_REF:

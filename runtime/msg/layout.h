@@ -23,7 +23,8 @@
 static inline tr_err_t tri_layout_size(const tr_type_t *type, const void *value, size_t *out);
 
 // Copy `value` into `block` of the size that tri_layout_size gave. All pointers of the copy lead
-// into the block. An empty str, bytes or list becomes {NULL, 0}.
+// into the block, except those of a buf or a local, which are copied as they are: see parts.h. An
+// empty str, bytes or list becomes {NULL, 0}.
 static inline void tri_layout_copy(const tr_type_t *type, const void *value, void *block);
 
 // Size and alignment in memory of one item of a kind (not NONE, not LIST). `nested` is read for

@@ -1,5 +1,6 @@
 #include "msg/message.h"
 
+#include "msg/field.h"
 #include "msg/layout.h"
 
 tr_message *
@@ -26,14 +27,22 @@ tri_message_create(tri_pool *pool, const tr_type_t *type, const void *value, siz
     tr_message *msg = tri_message_alloc(pool, type, size);
     if (msg != NULL) {
         tri_layout_copy(type, value, msg->value);
+        tri_parts_share(type, msg->value);
     }
     return msg;
+}
+
+void
+tri_message_release_parts(tr_message *msg)
+{
+    tri_parts_release(msg->parcel.type, msg->value, (msg->meta & TRI_MSG_OWNS) != 0);
 }
 
 void
 tri_message_destroy(tri_pool *pool, tri_depot *depot, tr_message *msg)
 {
     if (msg != NULL) {
+        tri_message_release_parts(msg);
         tri_pool_give(pool, depot, msg, (uint8_t)(msg->meta & TRI_MSG_CLASS));
     }
 }
@@ -64,6 +73,35 @@ const void *
 tr_message_as(const tr_message *msg, const tr_type_t *type)
 {
     return msg->parcel.type == type ? msg->value : NULL;
+}
+
+// The field of kind local there; NULL: there is none.
+static const tr_field_t *
+local_at(const tr_type_t *type, size_t offset)
+{
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        if (type->fields[i].offset == offset && type->fields[i].kind == TR_KIND_LOCAL) {
+            return &type->fields[i];
+        }
+    }
+    return NULL;
+}
+
+void *
+tr_message_take(struct tr_self *self, const tr_message *msg, const tr_type_t *type, size_t offset)
+{
+    const tr_field_t *field = msg->parcel.type == type ? local_at(type, offset) : NULL;
+    if (field == NULL) {
+        return NULL;
+    }
+    // The block is not const; the handler's view of it is.
+    unsigned char *at = (unsigned char *)msg->value + offset;
+    void *object = tri_pointer_load(at);
+    tri_pointer_store(at, NULL);
+    if (object != NULL && field->local->adopt != NULL) {
+        field->local->adopt(self, object);
+    }
+    return object;
 }
 
 tr_ref_t

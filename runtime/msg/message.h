@@ -9,6 +9,7 @@
 
 #include "base/inbox.h"
 #include "base/pool.h"
+#include "msg/parts.h"
 
 #include <assert.h>
 #include <stdalign.h>
@@ -45,6 +46,7 @@ static_assert(sizeof(struct tr_message) == 48, "header and 16 bytes of payload s
 #define TRI_MSG_HIGH     0x0400u // goes ahead of those without; see mailbox.c
 #define TRI_MSG_ACCEPTED 0x0800u // of a timer: the ledger has it
 #define TRI_MSG_TAKEN    0x1000u // out of a mailbox in the middle of a handler; not settled yet
+#define TRI_MSG_OWNS     0x2000u // its locals are its own
 #define TRI_MSG_FLAGS    0xffffu
 
 // What a message takes of a bound in bytes.
@@ -52,6 +54,14 @@ static inline uint64_t
 tri_message_charge(size_t value_size)
 {
     return sizeof(tr_message) + value_size;
+}
+
+// The same of a message, with the bufs that it shares. Until its parts are released it stays the
+// same: an object that is taken out counts nothing.
+static inline uint64_t
+tri_message_charge_of(const tr_message *msg)
+{
+    return tri_message_charge(msg->size) + tri_parts_bytes(msg->parcel.type, msg->value);
 }
 
 // The deadline in nanoseconds of tri_clock_ns, rounded up to 1024; INT64_MAX when it has none.
@@ -89,11 +99,27 @@ tri_message_from(tri_parcel *parcel)
 // A message with room for `size` bytes of value, which is not written; NULL: no memory.
 tr_message *tri_message_alloc(tri_pool *pool, const tr_type_t *type, size_t size);
 
-// A message with a flat copy of `value`, whose tri_layout_size is `size`; NULL: no memory.
+// A message with a flat copy of `value`, whose tri_layout_size is `size`; NULL: no memory. It has
+// references of its own to the bufs. The locals are in it and still the caller's, until the message
+// is delivered: TRI_MSG_OWNS.
 tr_message *
 tri_message_create(tri_pool *pool, const tr_type_t *type, const void *value, size_t size);
 
-// Give the block back. NULL is allowed.
+// The message is about to be delivered: the local objects in it leave the sender and are its own.
+static inline void
+tri_message_own_parts(tr_message *msg)
+{
+    if (tri_parts_may_be(msg->parcel.type)) {
+        tri_parts_leave(msg->parcel.type, msg->value);
+        msg->meta |= TRI_MSG_OWNS;
+    }
+}
+
+// Give the references to its bufs back and, with TRI_MSG_OWNS, drop its locals, ahead of its end.
+// The value is not to be read any more. May be done twice.
+void tri_message_release_parts(tr_message *msg);
+
+// Release the parts, and give the block back. NULL is allowed.
 void tri_message_destroy(tri_pool *pool, tri_depot *depot, tr_message *msg);
 
 // Bytes of a message's value when sent, checked; TR_ETOOBIG over what a header can say.

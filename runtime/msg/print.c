@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "troupe/buf.h"
+
 #include "base/panic.h"
 #include "msg/field.h"
 #include "msg/layout.h"
@@ -173,6 +175,29 @@ print_ref(struct printer *p, tr_ref_t ref)
 }
 
 static void
+print_buf(struct printer *p, const tr_buf *buf)
+{
+    if (buf == NULL) {
+        put_text(p, "null");
+    } else {
+        tr_bytes_t bytes = tr_buf_bytes(buf);
+        print_bytes(p, (tri_span_t){bytes.data, bytes.size});
+    }
+}
+
+static void
+print_local(struct printer *p, const tr_local_t *local, const void *object)
+{
+    if (object == NULL) {
+        put_text(p, "null");
+    } else {
+        put_text(p, "<");
+        put_text(p, local->name);
+        put_text(p, ">");
+    }
+}
+
+static void
 print_enum(struct printer *p, const tr_enum_t *enumeration, int32_t value)
 {
     const char *name = tri_enum_name(enumeration, value);
@@ -235,6 +260,12 @@ print_one(struct printer *p, const tr_field_t *field, tr_kind_t kind, const void
         return;
     case TR_KIND_NESTED:
         print_message(p, field->nested, at);
+        return;
+    case TR_KIND_BUF:
+        print_buf(p, tri_pointer_load(at));
+        return;
+    case TR_KIND_LOCAL:
+        print_local(p, field->local, tri_pointer_load(at));
         return;
     case TR_KIND_NONE:
     case TR_KIND_LIST:

@@ -4,6 +4,7 @@
 //     bool     true, false               bytes    0x0a1b2c, in hexadecimal
 //     enum     its name, or its number   list     [1, 2, 3]
 //     ref      @slot.generation, none    nested   point{x: 1, y: 2}
+//     buf      as bytes, or null         local    <name> of its table, or null
 //     secret   ***
 #ifndef TRI_MSG_PRINT_H
 #define TRI_MSG_PRINT_H

@@ -128,6 +128,27 @@ tr_mpsc_tx_close(tr_mpsc_tx *tx)
     tri_free(tx);
 }
 
+static void
+drop_tx(void *object)
+{
+    tr_mpsc_tx_close(object);
+}
+
+static void
+leave_tx(void *object)
+{
+    tri_end_leave(&((tr_mpsc_tx *)object)->end);
+}
+
+static void
+adopt_tx(tr_self *self, void *object)
+{
+    tri_end_adopt(&((tr_mpsc_tx *)object)->end, self, close_tx);
+}
+
+const tr_local_t tr_mpsc_tx_local = {
+    .name = "mpsc sender", .drop = drop_tx, .leave = leave_tx, .adopt = adopt_tx};
+
 tr_ref_t
 tr_mpsc_ref(const tr_mpsc_tx *tx)
 {
@@ -213,13 +234,33 @@ close_rx(tri_resource *resource, tri_actor *owner)
 }
 
 static void
-adopt_rx(tr_mpsc_rx *rx, tr_self *self)
+adopt_rx(tr_self *self, void *object)
 {
+    tr_mpsc_rx *rx = object;
     tri_end_adopt(&rx->end, self, close_rx);
     if (self != NULL) {
         tri_channel_set_consumer(rx->channel, self);
     }
 }
+
+static void
+leave_rx(void *object)
+{
+    tr_mpsc_rx *rx = object;
+    if (rx->end.holder != NULL) {
+        tri_channel_set_consumer(rx->channel, NULL);
+    }
+    tri_end_leave(&rx->end);
+}
+
+static void
+drop_rx(void *object)
+{
+    tr_mpsc_rx_close(object);
+}
+
+const tr_local_t tr_mpsc_rx_local = {
+    .name = "mpsc receiver", .drop = drop_rx, .leave = leave_rx, .adopt = adopt_rx};
 
 static tr_err_t
 create(tr_runtime *rt, tr_self *self, const tr_mpsc_opts_t *opts, tr_mpsc_tx **out_tx,
@@ -247,7 +288,7 @@ create(tr_runtime *rt, tr_self *self, const tr_mpsc_opts_t *opts, tr_mpsc_tx **o
     rx->end.rt = rt;
     rx->channel = channel;
     tri_end_adopt(&tx->end, self, close_tx);
-    adopt_rx(rx, self);
+    adopt_rx(self, rx);
     *out_tx = tx;
     *out_rx = rx;
     return TR_OK;
@@ -341,16 +382,16 @@ leave_recv(tri_parking *parking)
     }
 }
 
-// What there is now. A thread outside is the consumer as long as it has the lock.
+// What there is now.
 static tr_message *
 take_now(tr_self *self, tr_mpsc_rx *rx)
 {
     if (self != NULL) {
         return tri_channel_take(rx->channel, tri_actor_worker(self));
     }
-    pthread_mutex_lock(&rx->channel->lock);
+    tri_channel_hold(rx->channel);
     tr_message *msg = tri_channel_take(rx->channel, NULL);
-    pthread_mutex_unlock(&rx->channel->lock);
+    tri_channel_set_consumer(rx->channel, NULL);
     return msg;
 }
 

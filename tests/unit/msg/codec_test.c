@@ -10,6 +10,8 @@
 
 TestSuite(codec, .timeout = 10);
 
+const tr_local_t toy_local = {.name = "toy"};
+
 #define CHAIN_MAX (TRI_MSG_DEPTH_MAX / 2) // trees; as deep again with their lists
 
 // MessagePack written as a string literal.

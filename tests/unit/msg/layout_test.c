@@ -7,6 +7,11 @@ TestSuite(layout, .timeout = 10);
 // A chain of 16 trees is 32 deep: 16 messages and 16 lists.
 #define CHAIN_MAX (TRI_MSG_DEPTH_MAX / 2)
 
+const tr_local_t toy_local = {.name = "toy"};
+
+#define PARCEL(F, T) F(T, u8, id) F(T, secret(buf), data) F(T, local(toy), play)
+TR_MESSAGE(parcel, PARCEL);
+
 static void
 expect_size_err(const tr_type_t *type, const void *value, tr_err_t expected)
 {
@@ -211,10 +216,38 @@ Test(layout, sizes_and_alignments_are_the_compilers)
     CHECK(BYTES, tr_bytes_t);
     CHECK(REF, tr_ref_t);
     CHECK(ENUM, color);
+    CHECK(BUF, tr_buf *);
+    CHECK(LOCAL, toy *);
 #undef CHECK
     cr_assert(eq(sz, tri_kind_align(TR_KIND_NESTED, &point_type), _Alignof(point)));
     cr_assert(eq(sz, tri_kind_align(TR_KIND_NESTED, &everything_type), _Alignof(everything)));
     cr_assert(eq(sz, tri_kind_size(TR_KIND_NESTED, &everything_type), sizeof(everything)));
+}
+
+Test(layout, buf_and_local_take_a_pointer_each_and_are_copied_as_they_are)
+{
+    tr_buf *buf;
+    int object;
+    assert_ok(tr_buf_create("some bytes", 10, &buf));
+    crate value = {.data = buf, .play = (toy *)&object, .text = TR_STR("abc")};
+    size_t size;
+    assert_ok(tri_layout_size(&crate_type, &value, &size));
+    cr_assert(eq(sz, size, sizeof(crate) + 3));
+    crate *copy = flat(&crate_type, &value);
+    cr_assert(copy->data == buf && copy->play == (toy *)&object);
+    free(copy);
+    tr_buf_unref(buf);
+}
+
+Test(layout, type_with_a_buf_and_nothing_else_is_not_variable)
+{
+    cr_assert(eq(u32, parcel_type.flags, TR_TYPE_PARTS));
+    cr_assert(eq(u32, crate_type.flags, TR_TYPE_PARTS | TR_TYPE_VARIABLE));
+    cr_assert(eq(u32, lists_type.flags, TR_TYPE_VARIABLE));
+    cr_assert(eq(u32, label_type.flags, TR_TYPE_VARIABLE));
+    cr_assert(eq(u32, numbers_type.flags, 0));
+    cr_assert(eq(u32, shipment_type.flags, TR_TYPE_PARTS | TR_TYPE_VARIABLE));
+    cr_assert(eq(u32, tree_type.flags, TR_TYPE_PARTS | TR_TYPE_VARIABLE));
 }
 
 Test(layout, random_values_are_copied_whole, .timeout = 30)

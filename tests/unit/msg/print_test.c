@@ -9,6 +9,8 @@
 
 TestSuite(print, .timeout = 10);
 
+const tr_local_t toy_local = {.name = "toy"};
+
 // Criterion's strings are not const.
 #define assert_text(got, expected) cr_assert(eq(str, (char *)(got), (char *)(expected)))
 
@@ -209,4 +211,38 @@ Test(print, lists_and_nested_values_stand_inside)
     tree root = {.id = 1, .children = {leaves, 2}};
     expect_print(&tree_type, &root,
                  "tree{id: 1, children: [tree{id: 2, children: []}, tree{id: 3, children: []}]}");
+}
+
+Test(print, buf_shows_its_bytes_and_a_local_its_name)
+{
+    tr_buf *buf;
+    tr_buf *empty;
+    int object;
+    assert_ok(tr_buf_create("\x0a\xff", 2, &buf));
+    assert_ok(tr_buf_create(NULL, 0, &empty));
+    crate nothing = {.id = 1};
+    expect_print(&crate_type, &nothing, "crate{id: 1, data: null, play: null, text: \"\"}");
+    crate hollow = {.id = 2, .data = empty};
+    expect_print(&crate_type, &hollow, "crate{id: 2, data: 0x, play: null, text: \"\"}");
+    crate full = {.id = 3, .data = buf, .play = (toy *)&object};
+    expect_print(&crate_type, &full, "crate{id: 3, data: 0x0aff, play: <toy>, text: \"\"}");
+    shipment secret = {.key = buf, .hidden = (toy *)&object};
+    char text[1024];
+    tri_print(text, sizeof text, &shipment_type, &secret);
+    cr_assert(ne(ptr, strstr(text, ", papers: null, key: ***, hidden: ***}"), NULL), "%s", text);
+    tr_buf_unref(buf);
+    tr_buf_unref(empty);
+}
+
+Test(print, large_buf_takes_no_longer_than_to_fill_the_buffer)
+{
+    tr_buf *buf;
+    void *data;
+    assert_ok(tr_buf_alloc(64 << 20, &data, &buf));
+    memset(data, 0x55, 64 << 20);
+    crate value = {.data = buf};
+    char text[32];
+    tri_print(text, sizeof text, &crate_type, &value);
+    assert_text(text, "crate{id: 0, data: 0x555555…");
+    tr_buf_unref(buf);
 }

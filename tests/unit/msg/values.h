@@ -2,6 +2,7 @@
 #ifndef TROUPE_TESTS_MSG_VALUES_H
 #define TROUPE_TESTS_MSG_VALUES_H
 
+#include "troupe/buf.h"
 #include "troupe/message.h"
 
 #include <stdint.h>
@@ -80,12 +81,46 @@ TR_MESSAGE(tree, TREE);
 #define FOREST(F, T) F(T, nested(tree), root)
 TR_MESSAGE(forest, FOREST);
 
+// What a message carries without copying it. The table is the test's, who sees what it is asked.
+typedef struct toy toy;
+extern const tr_local_t toy_local;
+
+#define CRATE(F, T) F(T, u8, id) F(T, buf, data) F(T, local(toy), play) F(T, str, text)
+TR_MESSAGE(crate, CRATE);
+
+#define SHIPMENT(F, T)                                                                             \
+    F(T, nested(point), place)                                                                     \
+    F(T, nested(crate), first)                                                                     \
+    F(T, list(nested(crate)), rest)                                                                \
+    F(T, list(nested(point)), stops)                                                               \
+    F(T, list(str), notes)                                                                         \
+    F(T, buf, papers)                                                                              \
+    F(T, secret(buf), key)                                                                         \
+    F(T, secret(local(toy)), hidden)
+TR_MESSAGE(shipment, SHIPMENT);
+
+// As tree and forest, with something to carry at every level.
+typedef struct nest nest;
+extern const tr_type_t nest_type;
+#define NEST(F, T)                                                                                 \
+    F(T, buf, data)                                                                                \
+    F(T, list(nested(nest)), inside)                                                               \
+    F(T, list(nested(crate)), load)                                                                \
+    F(T, local(toy), play)
+TR_MESSAGE(nest, NEST);
+
+// One level deeper: a crate in its innermost nest stands on the last level that is allowed.
+#define COOP(F, T) F(T, nested(nest), nest)
+TR_MESSAGE(coop, COOP);
+
 // ---- values at random ---------------------------------------------------------------------------
 
 typedef struct maker {
     uint64_t state;
     void *made[4096];
     size_t count;
+    tr_buf *bufs[1024];
+    size_t buf_count;
 } maker;
 
 static inline uint64_t
@@ -115,6 +150,29 @@ maker_fini(maker *m)
     while (m->count > 0) {
         free(m->made[--m->count]);
     }
+    while (m->buf_count > 0) {
+        tr_buf_unref(m->bufs[--m->buf_count]);
+    }
+}
+
+// One in four is NULL, one in four is empty. The reference is the maker's.
+static inline tr_buf *
+maker_buf(maker *m, uint64_t n)
+{
+    unsigned char bytes[50];
+    tr_buf *buf = NULL;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (unsigned char)maker_next(m);
+    }
+    if (n % 4 == 0) {
+        return NULL;
+    }
+    if (m->buf_count == sizeof m->bufs / sizeof m->bufs[0] ||
+        tr_buf_create(bytes, n % 4 == 1 ? 0 : n % sizeof bytes, &buf) != TR_OK) {
+        abort();
+    }
+    m->bufs[m->buf_count++] = buf;
+    return buf;
 }
 
 // Any width is as likely as another, so that the borders of encodings are met.
@@ -160,6 +218,12 @@ maker_one(maker *m, const tr_field_t *field, tr_kind_t kind, void *at)
     case TR_KIND_NESTED:
         maker_message(m, field->nested, at);
         break;
+    case TR_KIND_BUF:
+        tri_pointer_store(at, maker_buf(m, n));
+        break;
+    case TR_KIND_LOCAL:
+        tri_pointer_store(at, NULL); // there is none behind a codec
+        break;
     default:
         memcpy(at, &n, tri_kind_size(kind, NULL)); // the low bytes on this machine, any elsewhere
         break;
@@ -199,6 +263,12 @@ one_equal(const tr_field_t *field, tr_kind_t kind, const char *a, const char *b)
     }
     if (kind == TR_KIND_NESTED) {
         return value_equal(field->nested, a, b);
+    }
+    if (kind == TR_KIND_BUF) {
+        tr_buf *p = tri_pointer_load(a), *q = tri_pointer_load(b);
+        tr_bytes_t x = tr_buf_bytes(p), y = tr_buf_bytes(q);
+        return (p == NULL) == (q == NULL) && x.size == y.size &&
+               (x.size == 0 || memcmp(x.data, y.data, x.size) == 0);
     }
     return memcmp(a, b, tri_kind_size(kind, NULL)) == 0;
 }
