@@ -1,7 +1,11 @@
 // mailbox_property_test.c: the mailbox and its model, short enough for every day; and those rules
 // by name that have no test of their own in lanes_test.c, policy_test.c, stash_test.c and
 // send_test.c.
+#if defined(__SANITIZE_THREAD__)
+#define MAILBOX_RUNS 60 // each begins and ends a runtime, which is slow there
+#else
 #define MAILBOX_RUNS 300
+#endif
 #include "mailbox_property_stress.c"
 
 #define UNBOUNDED(policy)                                                                          \
