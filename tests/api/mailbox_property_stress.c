@@ -228,13 +228,20 @@ rest(void)
     return direct(stage.clerk, come_to_rest, NULL);
 }
 
+// Every size is a multiple of eight: some bounds are filled exactly, some are a byte too small.
+static uint64_t
+bytes_of(uint32_t arg)
+{
+    return arg == 0 ? 1u << 20 : 64 + 32 * arg - (arg % 2 == 0);
+}
+
 static void
 begin(const property_op *open)
 {
     stage = (struct stage){.rt = troupe_begin(1)};
     expected = (model){.policy = (tr_full_policy_t)open->args[0],
                        .bound_count = 1 + open->args[1],
-                       .bound_bytes = open->args[2] == 0 ? 1u << 20 : 64 + 32 * open->args[2]};
+                       .bound_bytes = bytes_of(open->args[2])};
     stage.opts = (tr_spawn_opts_t){.behavior = &subject_behavior,
                                    .mailbox_count = expected.bound_count,
                                    .mailbox_bytes = (size_t)expected.bound_bytes,

@@ -368,6 +368,65 @@ race_flowing(uint32_t bound, bool by_bytes, bool by_actors, int64_t ms)
     return sent;
 }
 
+// ---- the room itself ----------------------------------------------------------------------------
+
+// A send takes long, compared to the instant in which two of them could take the same room. So here
+// they take and give back nothing but room, at a mailbox without messages.
+typedef struct hammer {
+    tri_actor *target;
+    uint32_t bound;
+    uint64_t charge;
+    _Atomic bool is_over;
+    _Atomic uint64_t taken, excess;
+} hammer;
+
+static void *
+take_and_give_back(void *arg)
+{
+    hammer *h = arg;
+    uint64_t taken = 0, excess = 0;
+    while (!h->is_over) {
+        for (int i = 0; i < 64; i++) {
+            if (tri_mailbox_admit(h->target, h->charge) == TR_OK) {
+                uint64_t load = TRI_PEEK(&h->target->load);
+                excess += tri_load_count(load) > h->bound;
+                taken++;
+                tri_mailbox_uncount(h->target, h->charge);
+            }
+        }
+    }
+    h->taken += taken;
+    h->excess += excess;
+    return NULL;
+}
+
+static void
+hammer_at(uint32_t bound, bool by_bytes, int64_t ms)
+{
+    static race r;
+    static hammer h;
+    pthread_t threads[RACERS];
+    race_begin(&r, 1, TR_SUSPEND, bound, by_bytes);
+    h = (hammer){.target = r.target, .bound = bound, .charge = r.bound_bytes / (bound + 1) + 1};
+    tr_ledger_t before = ledger_at_rest(&r);
+    for (int i = 0; i < RACERS; i++) {
+        pthread_create(&threads[i], NULL, take_and_give_back, &h);
+    }
+    int64_t until = troupe_now_ns() + ms * 1000000;
+    while (troupe_now_ns() < until) {
+        troupe_pause();
+    }
+    h.is_over = true;
+    for (int i = 0; i < RACERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_expect(h.excess == 0, "%" PRIu64 " of %" PRIu64 " were over the bound of %u", h.excess,
+              h.taken, bound);
+    cr_expect(gt(u64, h.taken, 0));
+    cr_expect(eq(u64, TRI_PEEK(&h.target->load), 0));
+    race_end(&r, &before, 0);
+}
+
 // ---- the tests ----------------------------------------------------------------------------------
 
 static void
@@ -402,6 +461,14 @@ Test(bound, of_seven_is_strict_whoever_races)
 Test(bound, of_a_thousand_is_strict_whoever_races)
 {
     race_all_ways(1024);
+}
+
+Test(bound, holds_in_the_instant_in_which_two_take_room)
+{
+    for (uint32_t bound = 1; bound <= 3; bound++) {
+        hammer_at(bound, false, BOUND_MS / WAYS);
+        hammer_at(bound, true, BOUND_MS / WAYS);
+    }
 }
 
 Test(bound, of_sixty_four_loses_nothing_of_a_thread_that_waits_again_and_again)
