@@ -89,7 +89,7 @@ plan_mget(plan *p, const resp_request_t *r, const command *c)
 {
     plan_begin(p, PLAN_ARRAY);
     for (size_t i = 1; i < r->count; i++) {
-        plan_op(p, (store_op){.verb = c->verb, .key = resp_arg(r, i)});
+        plan_op(p, (store_op){.verb = c->verb, .flags = STORE_STRINGS_ONLY, .key = resp_arg(r, i)});
     }
 }
 
@@ -231,6 +231,13 @@ static const command commands[] = {
     {"mget", -2, plan_mget, STORE_GET, 0},
     {"mset", -3, plan_mset, STORE_SET, 0},
     {"ping", -1, say_ping, 0, 0},
+    {"lpush", -3, plan_push, STORE_PUSH, 0},
+    {"rpush", -3, plan_push, STORE_PUSH, STORE_AT_BACK},
+    {"lpop", -2, plan_pop, STORE_POP, 0},
+    {"rpop", -2, plan_pop, STORE_POP, STORE_AT_BACK},
+    {"lrange", 4, plan_range, STORE_RANGE, 0},
+    {"llen", 2, plan_key, STORE_LENGTH, 0},
+    {"type", 2, plan_key, STORE_KIND, 0},
     {"del", -2, plan_keys_summed, STORE_DELETE, 0},
     {"exists", -2, plan_keys_summed, STORE_EXISTS, 0},
     {"decr", 2, plan_key, STORE_ADD, -1},

@@ -1,5 +1,5 @@
 // command_kit.h: what the commands are made with, for the files they are in: command.c those on
-// keys, command_client.c those that need no shard.
+// keys and strings, command_list.c those on lists, command_client.c those that need no shard.
 #ifndef KVD_COMMAND_KIT_H
 #define KVD_COMMAND_KIT_H
 
@@ -36,6 +36,11 @@ void say_unknown_subcommand(plan *p, const resp_request_t *r, const char *name);
 
 // False after having said that it is none.
 bool read_number(plan *p, tr_str_t text, int64_t *out);
+
+// command_list.c
+void plan_push(plan *p, const resp_request_t *r, const command *c);
+void plan_pop(plan *p, const resp_request_t *r, const command *c);
+void plan_range(plan *p, const resp_request_t *r, const command *c);
 
 // command_client.c
 void say_ping(plan *p, const resp_request_t *r, const command *c);
