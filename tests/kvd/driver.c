@@ -31,6 +31,7 @@ static const scenario_t scenarios[] = {
     {"lists", scenario_lists, {0}},
     {"lists_one_shard", scenario_lists, {"--shards", "1"}},
     {"long_lists", scenario_long_lists, {0}},
+    {"scarce_lists", scenario_scarce_lists, {"--workers", "1"}},
     {"sizes", scenario_sizes, {0}},
     {"clear", scenario_clear, {0}},
     {"crash_in_a_pipeline", scenario_crash_in_a_pipeline, {0}},

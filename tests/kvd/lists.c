@@ -137,3 +137,65 @@ scenario_long_lists(const scenario_env *env)
     printf("    resident after it all: %zu MiB\n", server_rss_kib(env->server) / 1024);
     close(fd);
 }
+
+// ---- memory that ends ---------------------------------------------------------------------------
+
+#define NO_ANSWER "-ERR shard unavailable: TR_ENOMEM memory could not be allocated\r\n"
+
+// Push three at a time until someone finds no memory: the shard, the answer or, and that ends the
+// connection, the connection. Returns how many pushes were done.
+static size_t
+push_until_refused(uint16_t port)
+{
+    enum { MOST = 10000, SIZE = 10000 };
+    int fd = net_connect(port);
+    size_t done = 0;
+    for (; done < MOST; done++) {
+        char expected[32];
+        sprintf(expected, ":%zu\r\n", 3 * done + 3);
+        if (!push_many(fd, "scarce", 3, SIZE, expected)) {
+            break;
+        }
+    }
+    check(done < MOST, "memory does not end");
+    close(fd);
+    return done;
+}
+
+void
+scenario_scarce_lists(const scenario_env *env)
+{
+    if (check_slack_kib(0) > 0) {
+        printf("    skipped: a sanitizer needs the address space\n");
+        return;
+    }
+    uint16_t port = env->server->port;
+    int fd = net_connect(port);
+    // In small requests, or the memory of a large one would be there for a large answer.
+    for (size_t i = 1; i <= 60; i++) {
+        char expected[32];
+        sprintf(expected, ":%zu\r\n", i);
+        check(push_many(fd, "large", 1, 1024 * 1024, expected), "RPUSH %zu of 1 MiB", i);
+    }
+    check(server_limit_memory(env->server, 24 * 1024), "no limit");
+    // What no answer can carry is still there.
+    check(net_ask(fd, "LPOP large 60\r\n", NO_ANSWER), "LPOP of 60 MiB");
+    check(net_ask(fd, "LLEN large\r\n", ":60\r\n"), "a pop without an answer");
+    check(net_ask(fd, "LRANGE large 0 -1\r\n", NO_ANSWER), "LRANGE of 60 MiB");
+    check(net_send_text(fd, "LPOP large 1\r\nLLEN large\r\n") &&
+              expect_items(fd, 0, 1, 1024 * 1024) && net_expect_text(fd, ":59\r\n"),
+          "LPOP of 1 MiB");
+    size_t done = push_until_refused(port);
+    check(server_limit_memory(env->server, 0), "no end of the limit");
+    close(fd);
+    fd = net_connect(port);
+    char line[64] = "";
+    check(net_send_text(fd, "LLEN scarce\r\n") && net_receive_line(fd, line, sizeof line), "LLEN");
+    size_t length = (size_t)atoll(line + 1);
+    printf("    %zu pushes of three, then none; the list has %zu\n", done, length);
+    // The answer to the last one may be what was lost.
+    check(length == 3 * done || length == 3 * done + 3, "after %zu pushes of three: %zu", done,
+          length);
+    check(net_ask(fd, "LLEN large\r\nDBSIZE\r\n", ":59\r\n:2\r\n"), "other lists");
+    close(fd);
+}
