@@ -207,7 +207,7 @@ items_result(store *s, list_cursor_t *cursor, size_t count)
     for (size_t i = 0; i < count; i++) {
         (void)list_next(&measured, &item);
         bytes += sizeof item + item.size;
-        if (bytes > STORE_ITEMS_BYTES) {
+        if (bytes > STORE_ITEMS_BYTES && i > 0) {
             return outcome_result(STORE_TOO_LARGE);
         }
     }

@@ -14,7 +14,7 @@
 #define STORE_BYTES (1024u * 1024) // after which a batch, and an answer, is full
 
 // The most items that one result has, in bytes with a tr_bytes_t for each: as much as the largest
-// single value. What would be more is refused, and nothing happens.
+// single value, and one item always. What would be more is refused, and nothing happens.
 #define STORE_ITEMS_BYTES (64u * 1024 * 1024)
 
 // The largest batch is STORE_BYTES and one operation, whose key and values are one request: at most

@@ -121,6 +121,11 @@ scenario_long_lists(const scenario_env *env)
     check(push_many(fd, "large", 60, 1024 * 1024, ":60\r\n"), "RPUSH of 60 MiB");
     check(net_send_text(fd, "LRANGE large 0 -1\r\n") && expect_items(fd, 0, 60, 1024 * 1024),
           "LRANGE of 60 MiB");
+    enum { LARGEST = 64 * 1024 * 1024 };
+    check(push_many(fd, "largest", 1, LARGEST, ":1\r\n"), "RPUSH of 64 MiB");
+    check(net_send_text(fd, "LRANGE largest 0 -1\r\nLPOP largest 1\r\n") &&
+              expect_items(fd, 0, 1, LARGEST) && expect_items(fd, 0, 1, LARGEST),
+          "the largest item, as a range of one");
     // More than a reply may hold is refused, nothing is lost and the conversation goes on.
     check(push_many(fd, "large", 40, 1024 * 1024, ":100\r\n"), "RPUSH of 40 MiB");
     check(net_ask(fd, "LRANGE large 0 -1\r\nLPOP large 100\r\nRPOP large 64\r\nLLEN large\r\n",
