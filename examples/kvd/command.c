@@ -1,42 +1,27 @@
 #include "command.h"
 
+#include "command_kit.h"
 #include "number.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-typedef struct command command;
-
-// Says the operations, or appends the reply to p->text and begins nothing.
-typedef void (*command_fn)(plan *p, const resp_request_t *r, const command *c);
-
-struct command {
-    const char *name;
-    int arity; // with the name; negative: at least that many
-    command_fn plan;
-    store_verb verb; // for those that are one operation
-    int64_t number;  // what the verb makes of it
-};
-
-static bool
+bool
 is_word(tr_str_t text, const char *word)
 {
     return text.size == strlen(word) && strncasecmp(text.data, word, text.size) == 0;
 }
 
-// For "%.*s" of at most `limit` bytes.
-#define SHOWN(text, limit) (int)((text).size < (limit) ? (text).size : (limit)), (text).data
-
 // ---- errors -------------------------------------------------------------------------------------
 
-static void
+void
 say_wrong_arity(plan *p, const command *c)
 {
     resp_write_error(&p->text, "ERR wrong number of arguments for '%s' command", c->name);
 }
 
-static void
+void
 say_syntax(plan *p)
 {
     resp_write_error(&p->text, "ERR syntax error");
@@ -48,7 +33,7 @@ say_invalid_expire(plan *p, const command *c)
     resp_write_error(&p->text, "ERR invalid expire time in '%s' command", c->name);
 }
 
-static void
+void
 say_unknown_subcommand(plan *p, const resp_request_t *r, const char *name)
 {
     tr_str_t word = resp_arg(r, 1);
@@ -71,8 +56,7 @@ say_unknown_command(plan *p, const resp_request_t *r)
                      SHOWN(name, 128), args);
 }
 
-// False after having said that it is none.
-static bool
+bool
 read_number(plan *p, tr_str_t text, int64_t *out)
 {
     if (number_parse(text, out)) {
@@ -105,7 +89,7 @@ plan_mget(plan *p, const resp_request_t *r, const command *c)
 {
     plan_begin(p, PLAN_ARRAY);
     for (size_t i = 1; i < r->count; i++) {
-        plan_op(p, (store_op){.verb = c->verb, .key = resp_arg(r, i)});
+        plan_op(p, (store_op){.verb = c->verb, .flags = STORE_STRINGS_ONLY, .key = resp_arg(r, i)});
     }
 }
 
@@ -236,145 +220,9 @@ plan_info(plan *p, const resp_request_t *r, const command *c)
     plan_op_everywhere(p, (store_op){.verb = c->verb});
 }
 
-// ---- the connection -----------------------------------------------------------------------------
-
-static void
-say_ping(plan *p, const resp_request_t *r, const command *c)
-{
-    if (r->count > 2) {
-        say_wrong_arity(p, c);
-    } else if (r->count == 2) {
-        resp_write_bulk(&p->text, resp_arg(r, 1).data, resp_arg(r, 1).size);
-    } else {
-        resp_write_status(&p->text, "PONG");
-    }
-}
-
-static void
-say_echo(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    resp_write_bulk(&p->text, resp_arg(r, 1).data, resp_arg(r, 1).size);
-}
-
-static void
-say_select(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    int64_t number = 0;
-    if (!read_number(p, resp_arg(r, 1), &number)) {
-        return;
-    }
-    if (number != 0) {
-        resp_write_error(&p->text, "ERR DB index is out of range");
-        return;
-    }
-    resp_write_status(&p->text, "OK");
-}
-
-static void
-say_quit(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)r;
-    (void)c;
-    resp_write_status(&p->text, "OK");
-    p->end = PLAN_CLOSE;
-}
-
-static void
-say_hello(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    int64_t version = 2;
-    if (r->count > 1 && !number_parse(resp_arg(r, 1), &version)) {
-        resp_write_error(&p->text, "ERR Protocol version is not an integer or out of range");
-        return;
-    }
-    if (version != 2) {
-        resp_write_error(&p->text, "NOPROTO unsupported protocol version");
-        return;
-    }
-    if (r->count > 2) {
-        say_syntax(p); // neither AUTH nor SETNAME here
-        return;
-    }
-    resp_write_array(&p->text, 10);
-    resp_write_text(&p->text, "server");
-    resp_write_text(&p->text, "kvd");
-    resp_write_text(&p->text, "version");
-    resp_write_text(&p->text, "0.1.0");
-    resp_write_text(&p->text, "proto");
-    resp_write_integer(&p->text, 2);
-    resp_write_text(&p->text, "mode");
-    resp_write_text(&p->text, "standalone");
-    resp_write_text(&p->text, "role");
-    resp_write_text(&p->text, "master");
-}
-
-static void
-say_client(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    bool known = (is_word(resp_arg(r, 1), "setname") && r->count == 3) ||
-                 (is_word(resp_arg(r, 1), "setinfo") && r->count == 4);
-    if (known) {
-        resp_write_status(&p->text, "OK"); // heard, and of no use here
-    } else {
-        say_unknown_subcommand(p, r, "CLIENT");
-    }
-}
-
-// What redis-benchmark and other tools ask for.
-static void
-say_config(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    if (!is_word(resp_arg(r, 1), "get")) {
-        say_unknown_subcommand(p, r, "CONFIG");
-        return;
-    }
-    if (r->count != 3) {
-        resp_write_error(&p->text, "ERR wrong number of arguments for 'config|get' command");
-        return;
-    }
-    static const char *const settings[][2] = {{"save", ""}, {"appendonly", "no"}};
-    const size_t setting_count = sizeof settings / sizeof settings[0];
-    size_t matches = 0;
-    for (size_t i = 0; i < setting_count; i++) {
-        matches += is_word(resp_arg(r, 2), settings[i][0]) || is_word(resp_arg(r, 2), "*");
-    }
-    resp_write_array(&p->text, 2 * matches);
-    for (size_t i = 0; i < setting_count; i++) {
-        if (is_word(resp_arg(r, 2), settings[i][0]) || is_word(resp_arg(r, 2), "*")) {
-            resp_write_text(&p->text, settings[i][0]);
-            resp_write_text(&p->text, settings[i][1]);
-        }
-    }
-}
-
-static void
-plan_debug(plan *p, const resp_request_t *r, const command *c)
-{
-    (void)c;
-    if (!is_word(resp_arg(r, 1), "crash-shard") || r->count != 3) {
-        say_unknown_subcommand(p, r, "DEBUG");
-        return;
-    }
-    int64_t shard = 0;
-    if (!read_number(p, resp_arg(r, 2), &shard)) {
-        return;
-    }
-    if (shard < 0 || shard >= p->cluster->count) {
-        resp_write_error(&p->text, "ERR no such shard");
-        return;
-    }
-    p->end = PLAN_CRASH; // the connection does it, and replies
-    p->crash_shard = (uint32_t)shard;
-}
+// ---- the table ----------------------------------------------------------------------------------
 
 static void say_command(plan *p, const resp_request_t *r, const command *c);
-
-// ---- the table ----------------------------------------------------------------------------------
 
 static const command commands[] = {
     {"get", 2, plan_key, STORE_GET, 0},
@@ -383,6 +231,13 @@ static const command commands[] = {
     {"mget", -2, plan_mget, STORE_GET, 0},
     {"mset", -3, plan_mset, STORE_SET, 0},
     {"ping", -1, say_ping, 0, 0},
+    {"lpush", -3, plan_push, STORE_PUSH, 0},
+    {"rpush", -3, plan_push, STORE_PUSH, STORE_AT_BACK},
+    {"lpop", -2, plan_pop, STORE_POP, 0},
+    {"rpop", -2, plan_pop, STORE_POP, STORE_AT_BACK},
+    {"lrange", 4, plan_range, STORE_RANGE, 0},
+    {"llen", 2, plan_key, STORE_LENGTH, 0},
+    {"type", 2, plan_key, STORE_KIND, 0},
     {"del", -2, plan_keys_summed, STORE_DELETE, 0},
     {"exists", -2, plan_keys_summed, STORE_EXISTS, 0},
     {"decr", 2, plan_key, STORE_ADD, -1},

@@ -8,7 +8,7 @@
 tr_err_t
 plan_init(plan *p, const heap_t *heap, const cluster_t *cluster)
 {
-    *p = (plan){.heap = heap, .cluster = cluster, .text = {.heap = heap}};
+    *p = (plan){.heap = heap, .cluster = cluster, .text = {.heap = heap}, .items = {.heap = heap}};
     p->lanes = heap_alloc(heap, cluster->count * sizeof *p->lanes);
     if (p->lanes == NULL) {
         return TR_ENOMEM;
@@ -46,6 +46,7 @@ plan_reset(plan *p)
     p->op_count = 0;
     buffer_clear(&p->text);
     buffer_trim(&p->text, KEPT_BYTES);
+    arena_reset(&p->items);
     p->end = PLAN_GO_ON;
 }
 
@@ -118,14 +119,31 @@ plan_op_everywhere(plan *p, store_op op)
     }
 }
 
+tr_bytes_t *
+plan_items(plan *p, size_t count)
+{
+    tr_bytes_t *items = arena_alloc(&p->items, count * sizeof *items);
+    p->failed = p->failed || items == NULL;
+    return items;
+}
+
+static size_t
+op_bytes(const store_op *op)
+{
+    size_t bytes = sizeof *op + op->key.size + op->value.size;
+    for (size_t i = 0; i < op->items.count; i++) {
+        bytes += sizeof op->items.items[i] + op->items.items[i].size;
+    }
+    return bytes;
+}
+
 size_t
 plan_lane_window(const plan_lane_t *lane)
 {
     size_t count = 0;
     size_t bytes = 0;
     while (lane->answered + count < lane->count && count < STORE_OPS && bytes < STORE_BYTES) {
-        const store_op *op = &lane->ops[lane->answered + count];
-        bytes += sizeof *op + op->key.size + op->value.size;
+        bytes += op_bytes(&lane->ops[lane->answered + count]);
         count++;
     }
     return count;

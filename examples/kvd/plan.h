@@ -6,6 +6,7 @@
 #ifndef KVD_PLAN_H
 #define KVD_PLAN_H
 
+#include "arena.h"
 #include "buffer.h"
 #include "cluster.h"
 #include "heap.h"
@@ -19,6 +20,7 @@
 typedef enum plan_shape {
     PLAN_TEXT,  // no operations: the next `size` bytes of `text`
     PLAN_ONE,   // the result of its one operation
+    PLAN_LIST,  // the same; an array when there is something, so for nothing the array that is none
     PLAN_ARRAY, // an array of the results
     PLAN_SUM,   // the sum of the numbers
     PLAN_ALL,   // OK when all are done
@@ -39,7 +41,7 @@ typedef enum plan_end {
 
 // Operations on one shard. Their states, from the front: taken ≤ answered ≤ count.
 typedef struct plan_lane {
-    store_op *ops; // keys and values are borrowed from the request
+    store_op *ops; // keys, values and items are borrowed from the request
     size_t count;
     size_t capacity;
     size_t taken;    // results that are in the replies
@@ -60,6 +62,7 @@ typedef struct plan {
     size_t op_count;
     size_t op_capacity;
     buffer text;
+    arena items; // of the operations that have some
     plan_end_t end;
     uint32_t crash_shard;
     bool failed; // no memory: the plan has a gap and must not be used
@@ -84,6 +87,10 @@ bool plan_is_full(const plan *p);
 void plan_begin(plan *p, plan_shape_t shape);
 void plan_op(plan *p, store_op op);
 void plan_op_everywhere(plan *p, store_op op); // one on each shard; without a key
+
+// Room for the items of an operation, until plan_reset. NULL when there is no memory, as `failed`
+// remembers.
+tr_bytes_t *plan_items(plan *p, size_t count);
 
 // A command whose reply is the text appended since there were `before` bytes of it.
 void plan_text(plan *p, size_t before);

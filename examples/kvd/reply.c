@@ -11,7 +11,7 @@
 static bool
 is_failure(const plan_result_t *result)
 {
-    return result->error != TR_OK || result->value->outcome >= STORE_NOT_A_NUMBER;
+    return result->error != TR_OK || store_is_failure(result->value->outcome);
 }
 
 static void
@@ -34,33 +34,64 @@ write_failure(tr_err_t error, store_outcome outcome, buffer *out)
         resp_write_error(out, "ERR value is not an integer or out of range");
     } else if (outcome == STORE_OVERFLOW) {
         resp_write_error(out, "ERR increment or decrement would overflow");
+    } else if (outcome == STORE_WRONG_KIND) {
+        resp_write_error(out, "WRONGTYPE Operation against a key holding the wrong kind of value");
+    } else if (outcome == STORE_TOO_LARGE) {
+        resp_write_error(out, "ERR the reply would be larger than %u MiB: ask for fewer items",
+                         STORE_ITEMS_BYTES / (1024 * 1024));
     } else {
         resp_write_error(out, "ERR out of memory");
     }
 }
 
-static void
-write_result(const plan_result_t *result, buffer *out)
+// The items from at->items on. False when the buffer is full before the last one.
+static bool
+write_items(reply_cursor_t *at, const store_result *result, buffer *out)
+{
+    size_t count = result->items.count;
+    if (at->items == 0) {
+        resp_write_array(out, count);
+    }
+    while (at->items < count) {
+        const tr_bytes_t *item = &result->items.items[at->items++];
+        resp_write_bulk(out, item->data, item->size);
+        if (buffer_size(out) >= FULL_BYTES && at->items < count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// False when there is more of it to write.
+static bool
+write_result(reply_cursor_t *at, plan_shape_t shape, const plan_result_t *result, buffer *out)
 {
     if (is_failure(result)) {
         write_failure(result->error, result->error == TR_OK ? result->value->outcome : STORE_DONE,
                       out);
-        return;
+        return true;
     }
-    switch (result->value->outcome) {
+    const store_result *r = result->value;
+    switch (r->outcome) {
     case STORE_NOTHING:
-        resp_write_null(out);
+        shape == PLAN_LIST ? resp_write_null_array(out) : resp_write_null(out);
         break;
     case STORE_NUMBER:
-        resp_write_integer(out, result->value->number);
+        resp_write_integer(out, r->number);
         break;
     case STORE_VALUE:
-        resp_write_bulk(out, result->value->value.data, result->value->value.size);
+        resp_write_bulk(out, r->value.data, r->value.size);
+        break;
+    case STORE_ITEMS:
+        return write_items(at, r, out);
+    case STORE_WORD:
+        resp_write_word(out, r->value.data, r->value.size);
         break;
     default:
         resp_write_status(out, "OK");
         break;
     }
+    return true;
 }
 
 static void
@@ -101,7 +132,8 @@ begin_array(const plan *p, reply_cursor_t *at, uint32_t size, buffer *out)
     at->begun = true;
 }
 
-static void
+// False when there is more of it to take.
+static bool
 take_result(const plan *p, reply_cursor_t *at, const plan_command_t *command,
             const plan_result_t *result, buffer *out)
 {
@@ -110,27 +142,24 @@ take_result(const plan *p, reply_cursor_t *at, const plan_command_t *command,
         if (!at->begun) {
             begin_array(p, at, command->size, out);
         }
-        if (!at->failed) {
-            write_result(result, out);
-        }
-        break;
+        return at->failed || write_result(at, command->shape, result, out);
     case PLAN_ONE:
-        write_result(result, out);
-        break;
+    case PLAN_LIST:
+        return write_result(at, command->shape, result, out);
     default:
         if (is_failure(result)) {
             note_failure(at, result);
         } else {
             at->sum += result->value->number;
         }
-        break;
+        return true;
     }
 }
 
 static void
 finish(const plan *p, const reply_cursor_t *at, plan_shape_t shape, uint32_t workers, buffer *out)
 {
-    if (shape == PLAN_ONE || shape == PLAN_ARRAY) {
+    if (shape == PLAN_ONE || shape == PLAN_LIST || shape == PLAN_ARRAY) {
         return;
     }
     if (at->failed) {
@@ -162,7 +191,10 @@ reply_write(plan *p, reply_cursor_t *at, uint32_t workers, buffer *out)
                 if (!plan_lane_result(lane, lane->taken, &result)) {
                     return REPLY_WAITS;
                 }
-                take_result(p, at, command, &result, out);
+                if (!take_result(p, at, command, &result, out)) {
+                    return REPLY_FULL;
+                }
+                at->items = 0;
                 lane->taken++;
                 at->op++;
                 at->done++;

@@ -26,6 +26,7 @@ typedef struct reply_cursor {
     size_t text; // bytes of the plan's text
     // Inside the command:
     uint32_t done; // operations
+    size_t items;  // of the result in hand
     int64_t sum;
     bool begun;            // the head of an array, or the error in its place, is out
     bool failed;           // its reply is an error:

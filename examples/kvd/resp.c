@@ -312,8 +312,14 @@ write_line(buffer *out, char kind, int64_t number)
 void
 resp_write_status(buffer *out, const char *text)
 {
+    resp_write_word(out, text, strlen(text));
+}
+
+void
+resp_write_word(buffer *out, const void *bytes, size_t size)
+{
     buffer_append(out, "+", 1);
-    buffer_append(out, text, strlen(text));
+    buffer_append(out, bytes, size);
     buffer_append(out, "\r\n", 2);
 }
 
@@ -347,6 +353,12 @@ void
 resp_write_array(buffer *out, size_t count)
 {
     write_line(out, '*', (int64_t)count);
+}
+
+void
+resp_write_null_array(buffer *out)
+{
+    buffer_append(out, "*-1\r\n", 5);
 }
 
 void

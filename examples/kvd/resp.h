@@ -68,11 +68,13 @@ resp_status_t resp_parse(resp_parser *p, char *data, size_t size, resp_request_t
 
 // Replies, appended to a buffer; see buffer.failed.
 void resp_write_status(buffer *out, const char *text);
+void resp_write_word(buffer *out, const void *bytes, size_t size); // a status
 void resp_write_integer(buffer *out, int64_t number);
 void resp_write_bulk(buffer *out, const void *bytes, size_t size);
 void resp_write_text(buffer *out, const char *text); // a bulk
 void resp_write_null(buffer *out);
 void resp_write_array(buffer *out, size_t count); // that many replies follow
+void resp_write_null_array(buffer *out);
 
 // An error of at most 511 bytes; ends of lines in it become spaces.
 void resp_write_error(buffer *out, const char *format, ...) TR_PRINTF(2, 3);

@@ -8,17 +8,23 @@
 #include "troupe/actor.h"
 #include "troupe/message.h"
 
+#include <stdbool.h>
+
 #define STORE_OPS   4096u          // of one batch; more are not looked at
 #define STORE_BYTES (1024u * 1024) // after which a batch, and an answer, is full
 
-// The largest batch is STORE_BYTES and one operation, whose key and value are one request of at
-// most 128 MiB; the default of 1 MiB would refuse every large value. A shard's memory in queued
-// requests is bounded by this as well: senders wait.
+// The most items that one result has, in bytes with a tr_bytes_t for each: as much as the largest
+// single value, and one item always. What would be more is refused, and nothing happens.
+#define STORE_ITEMS_BYTES (64u * 1024 * 1024)
+
+// The largest batch is STORE_BYTES and one operation, whose key and values are one request: at most
+// 128 MiB, and 16 MiB for where each of its arguments is. The default of 1 MiB would refuse every
+// large value. A shard's memory in queued requests is bounded by this as well: senders wait.
 #define STORE_MAILBOX_BYTES (192u * 1024 * 1024)
 #define STORE_MAILBOX_COUNT 1024u
 
 #define STORE_VERBS(V)                                                                             \
-    V(STORE_GET, 0)    /* the value */                                                             \
+    V(STORE_GET, 0)    /* the value; flags */                                                      \
     V(STORE_SET, 1)    /* value; number: milliseconds to live, 0 for ever; flags */                \
     V(STORE_DELETE, 2) /* 1 when it was there */                                                   \
     V(STORE_EXISTS, 3)                                                                             \
@@ -26,18 +32,28 @@
     V(STORE_EXPIRE, 5) /* number: milliseconds to live; 1 when it is there */                      \
     V(STORE_TTL, 6)    /* number: the unit in milliseconds; -2 no such key, -1 never */            \
     V(STORE_COUNT, 7)  /* keys */                                                                  \
-    V(STORE_CLEAR, 8)
+    V(STORE_CLEAR, 8)                                                                              \
+    V(STORE_KIND, 9)   /* what the key holds */                                                    \
+    V(STORE_PUSH, 10)  /* items, all or none; flags; how many there are then */                    \
+    V(STORE_POP, 11)   /* flags; the value of an item */                                           \
+    V(STORE_TAKE, 12)  /* number: how many to pop; flags; items, the outermost first */            \
+    V(STORE_RANGE, 13) /* number, last: both included, negative from the back; items */            \
+    V(STORE_LENGTH, 14)
 TR_ENUM(store_verb, STORE_VERBS);
 
-#define STORE_IF_ABSENT  1u
-#define STORE_IF_PRESENT 2u
+#define STORE_IF_ABSENT    1u // of a set
+#define STORE_IF_PRESENT   2u
+#define STORE_AT_BACK      4u // of a push, a pop and a take: not at the front
+#define STORE_STRINGS_ONLY 8u // of a get: for a list, as if there were nothing
 
 #define STORE_OP(F, T)                                                                             \
     F(T, enum(store_verb), verb)                                                                   \
     F(T, u32, flags)                                                                               \
     F(T, str, key)                                                                                 \
     F(T, bytes, value)                                                                             \
-    F(T, i64, number)
+    F(T, list(bytes), items)                                                                       \
+    F(T, i64, number)                                                                              \
+    F(T, i64, last)
 TR_MESSAGE(store_op, STORE_OP);
 
 #define STORE_BATCH(F, T) F(T, list(nested(store_op)), ops)
@@ -48,15 +64,27 @@ TR_MESSAGE(store_batch, STORE_BATCH);
     V(STORE_NOTHING, 1) /* no such key, or the condition of a set did not hold */                  \
     V(STORE_NUMBER, 2)                                                                             \
     V(STORE_VALUE, 3)                                                                              \
-    V(STORE_NOT_A_NUMBER, 4)                                                                       \
-    V(STORE_OVERFLOW, 5)                                                                           \
-    V(STORE_NO_MEMORY, 6)
+    V(STORE_ITEMS, 4)                                                                              \
+    V(STORE_WORD, 5) /* value: a name, such as that of a kind */                                   \
+    /* Failures, from here on: */                                                                  \
+    V(STORE_NOT_A_NUMBER, 6)                                                                       \
+    V(STORE_OVERFLOW, 7)                                                                           \
+    V(STORE_NO_MEMORY, 8)                                                                          \
+    V(STORE_WRONG_KIND, 9)                                                                         \
+    V(STORE_TOO_LARGE, 10)
 TR_ENUM(store_outcome, STORE_OUTCOMES);
+
+static inline bool
+store_is_failure(store_outcome outcome)
+{
+    return outcome >= STORE_NOT_A_NUMBER;
+}
 
 #define STORE_RESULT(F, T)                                                                         \
     F(T, enum(store_outcome), outcome)                                                             \
     F(T, i64, number)                                                                              \
-    F(T, bytes, value)
+    F(T, bytes, value)                                                                             \
+    F(T, list(bytes), items)
 TR_MESSAGE(store_result, STORE_RESULT);
 
 #define STORE_RESULTS(F, T) F(T, list(nested(store_result)), results)

@@ -10,10 +10,16 @@ struct table_entry {
     table_entry *next;
     uint64_t hash;
     int64_t expires_ms;
-    size_t key_size;
-    size_t value_size;
-    size_t value_room;
-    char bytes[]; // the key, then the value
+    uint32_t key_size;
+    table_kind_t kind;
+    union {
+        struct {
+            size_t value_size;
+            size_t value_room;
+        };
+        list *list;
+    };
+    char bytes[]; // the key, then a string's value
 };
 
 static tr_str_t
@@ -26,6 +32,16 @@ static bool
 is_expired(const table_entry *e, int64_t now_ms)
 {
     return e->expires_ms != TABLE_NEVER && e->expires_ms <= now_ms;
+}
+
+static void
+free_entry(table *t, table_entry *e)
+{
+    if (e->kind == TABLE_LIST) {
+        list_fini(e->list);
+        heap_free(t->heap, e->list);
+    }
+    heap_free(t->heap, e);
 }
 
 void
@@ -54,7 +70,7 @@ table_reclaim(table *t)
     while (t->retired != NULL) {
         table_entry *e = t->retired;
         t->retired = e->next;
-        heap_free(t->heap, e);
+        free_entry(t, e);
     }
 }
 
@@ -66,7 +82,7 @@ retire(table *t, table_entry *e)
         e->next = t->retired;
         t->retired = e;
     } else {
-        heap_free(t->heap, e);
+        free_entry(t, e);
     }
 }
 
@@ -181,23 +197,47 @@ lookup(table *t, tr_str_t key, int64_t now_ms)
 
 // ---- keys and values ----------------------------------------------------------------------------
 
-bool
+static table_kind_t
+kind_of(const table_entry *e)
+{
+    return e != NULL ? e->kind : TABLE_NOTHING;
+}
+
+table_kind_t
 table_peek(table *t, tr_str_t key, int64_t now_ms, tr_bytes_t *out)
 {
     const table_entry *e = lookup(t, key, now_ms);
-    if (e == NULL) {
-        return false;
+    table_kind_t kind = kind_of(e);
+    if (kind == TABLE_STRING) {
+        *out = tr_bytes(e->bytes + e->key_size, e->value_size);
     }
-    *out = tr_bytes(e->bytes + e->key_size, e->value_size);
-    return true;
+    return kind;
 }
 
-bool
+table_kind_t
 table_get(table *t, tr_str_t key, int64_t now_ms, tr_bytes_t *out)
 {
-    bool there = table_peek(t, key, now_ms, out);
-    t->lent = t->lent || there;
-    return there;
+    table_kind_t kind = table_peek(t, key, now_ms, out);
+    t->lent = t->lent || kind == TABLE_STRING;
+    return kind;
+}
+
+table_kind_t
+table_get_list(table *t, tr_str_t key, int64_t now_ms, list **out)
+{
+    const table_entry *e = lookup(t, key, now_ms);
+    table_kind_t kind = kind_of(e);
+    if (kind == TABLE_LIST) {
+        *out = e->list;
+        t->lent = true;
+    }
+    return kind;
+}
+
+table_kind_t
+table_kind(table *t, tr_str_t key, int64_t now_ms)
+{
+    return kind_of(lookup(t, key, now_ms));
 }
 
 bool
@@ -219,15 +259,20 @@ set_time(table *t, table_entry *e, int64_t expires_ms)
 static bool
 fits_in_place(const table *t, const table_entry *e, size_t size)
 {
-    return !t->lent && size <= e->value_room && e->value_room / 2 <= size + 32;
+    return !t->lent && e->kind == TABLE_STRING && size <= e->value_room &&
+           e->value_room / 2 <= size + 32;
 }
 
+// An empty string with room for a value.
 static table_entry *
 make_entry(table *t, tr_str_t key, uint64_t hash, size_t value_size)
 {
     table_entry *e = heap_alloc(t->heap, sizeof *e + key.size + value_size);
     if (e != NULL) {
-        *e = (table_entry){.hash = hash, .key_size = key.size, .value_room = value_size};
+        *e = (table_entry){.hash = hash,
+                           .key_size = (uint32_t)key.size,
+                           .kind = TABLE_STRING,
+                           .value_room = value_size};
         if (key.size > 0) {
             memcpy(e->bytes, key.data, key.size);
         }
@@ -243,6 +288,20 @@ fill(table *t, table_entry *e, tr_bytes_t value, int64_t expires_ms)
     }
     e->value_size = value.size;
     set_time(t, e, expires_ms);
+}
+
+// Put an entry whose key is not there into its bucket.
+static tr_err_t
+insert(table *t, table_entry *e)
+{
+    tr_err_t err = fit_buckets(t, t->count + 1);
+    if (err == TR_OK) {
+        table_entry **head = head_of(&t->buckets, e->hash);
+        e->next = *head;
+        *head = e;
+        t->count++;
+    }
+    return err;
 }
 
 tr_err_t
@@ -263,17 +322,36 @@ table_set(table *t, tr_str_t key, tr_bytes_t value, int64_t expires_ms, int64_t 
         t->expiring -= (*at)->expires_ms != TABLE_NEVER;
         retire(t, *at);
         *at = e;
-    } else {
-        if (fit_buckets(t, t->count + 1) != TR_OK) {
-            heap_free(t->heap, e);
-            return TR_ENOMEM;
-        }
-        table_entry **head = head_of(&t->buckets, hash);
-        e->next = *head;
-        *head = e;
-        t->count++;
+    } else if (insert(t, e) != TR_OK) {
+        free_entry(t, e);
+        return TR_ENOMEM;
     }
     fill(t, e, value, expires_ms);
+    return TR_OK;
+}
+
+tr_err_t
+table_add_list(table *t, tr_str_t key, int64_t now_ms, list **out)
+{
+    uint64_t hash = hash_of(t->seed, key);
+    (void)find(t, key, hash, now_ms); // what has expired makes room
+    list *made = heap_alloc(t->heap, sizeof *made);
+    if (made == NULL) {
+        return TR_ENOMEM;
+    }
+    list_init(made, t->heap);
+    table_entry *e = make_entry(t, key, hash, 0);
+    if (e == NULL) {
+        heap_free(t->heap, made);
+        return TR_ENOMEM;
+    }
+    e->kind = TABLE_LIST;
+    e->list = made;
+    if (insert(t, e) != TR_OK) {
+        free_entry(t, e);
+        return TR_ENOMEM;
+    }
+    *out = made;
     return TR_OK;
 }
 

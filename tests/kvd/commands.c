@@ -1,5 +1,6 @@
 #include "check.h"
 #include "net.h"
+#include "rows.h"
 #include "scenario.h"
 
 #include <signal.h>
@@ -9,15 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef struct row {
-    const char *request;
-    const char *reply;
-} row_t;
-
-#define NOT_A_NUMBER "-ERR value is not an integer or out of range\r\n"
-#define ARITY(name)  "-ERR wrong number of arguments for '" name "' command\r\n"
-
-// In order: later rows see what earlier ones did.
 static const row_t rows[] = {
     {"FLUSHALL\r\n", "+OK\r\n"},
     {"PING\r\n", "+PONG\r\n"},
@@ -116,47 +108,11 @@ static const row_t rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static void
-ask_each(uint16_t port, size_t piece)
-{
-    int fd = net_connect(port);
-    for (size_t i = 0; i < ROWS; i++) {
-        size_t size = strlen(rows[i].request);
-        for (size_t at = 0; at < size; at += piece) {
-            net_send(fd, rows[i].request + at, piece < size - at ? piece : size - at);
-        }
-        if (!check(net_expect_text(fd, rows[i].reply), "wrong reply to %s", rows[i].request)) {
-            return;
-        }
-    }
-    close(fd);
-}
-
-static void
-ask_all_at_once(uint16_t port)
-{
-    static char requests[64 * 1024];
-    static char replies[64 * 1024];
-    requests[0] = replies[0] = '\0';
-    for (size_t i = 0; i < ROWS; i++) {
-        strcat(requests, rows[i].request);
-        strcat(replies, rows[i].reply);
-    }
-    strcat(requests, "QUIT\r\nPING\r\n");
-    strcat(replies, "+OK\r\n");
-    int fd = net_connect(port);
-    check(net_ask(fd, requests, replies), "the replies to all at once are not the same");
-    check(net_expect_end(fd), "QUIT does not end the connection");
-    close(fd);
-}
-
 void
 scenario_commands(const scenario_env *env)
 {
     uint16_t port = env->server->port;
-    ask_each(port, SIZE_MAX);
-    ask_each(port, 1);
-    ask_all_at_once(port);
+    rows_ask(port, rows, ROWS);
     int fd = net_connect(port);
     char line[256];
     check(net_send_text(fd, "INFO\r\n") && net_receive_line(fd, line, sizeof line) &&

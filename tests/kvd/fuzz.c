@@ -43,6 +43,7 @@ add(char *script, size_t size, const char *text)
     return size + length;
 }
 
+#define HARMLESS 12u // phrases that do not end a conversation; the first ones
 static const char *const phrases[] = {
     "*3\r\n$3\r\nSET\r\n$5\r\nfuzz1\r\n$3\r\nabc\r\n",
     "*2\r\n$3\r\nGET\r\n$5\r\nfuzz1\r\n",
@@ -51,6 +52,8 @@ static const char *const phrases[] = {
     "*5\r\n$4\r\nMSET\r\n$5\r\nfuzz3\r\n$1\r\n1\r\n$5\r\nfuzz4\r\n$1\r\n2\r\n",
     "*3\r\n$4\r\nMGET\r\n$5\r\nfuzz3\r\n$5\r\nfuzz4\r\n",
     "*2\r\n$3\r\nDEL\r\n$5\r\nfuzz1\r\n",
+    "*4\r\n$5\r\nLPUSH\r\n$5\r\nfuzz7\r\n$1\r\na\r\n$1\r\nb\r\nRPOP fuzz7 3\r\nLPUSH fuzz1 x\r\n",
+    "LRANGE fuzz7 0 -1\r\nRPUSH fuzz7 a b c\r\nLPOP fuzz7\r\nLPOP fuzz7\r\nLPOP fuzz7 0\r\n",
     "*5\r\n$3\r\nSET\r\n$5\r\nfuzz5\r\n$1\r\nx\r\n$2\r\nPX\r\n$1\r\n3\r\n",
     "GET fuzz1\r\nset 'fuzz 6' \"\\x00\\xff\"\r\n",
     "INFO\r\nDBSIZE\r\nCOMMAND\r\nCONFIG GET *\r\n",
@@ -88,8 +91,8 @@ write_script(rude *r, uint64_t *random)
         for (unsigned i = 0; i < count; i++) {
             size_t which = next_random(random) % (sizeof phrases / sizeof phrases[0]);
             // What ends a conversation comes less often, or nobody would get to the rest.
-            if (which >= 10 && i + 5 < count && next_random(random) % 8 != 0) {
-                which %= 10;
+            if (which >= HARMLESS && i + 5 < count && next_random(random) % 8 != 0) {
+                which %= HARMLESS;
             }
             r->size = add(r->script, r->size, phrases[which]);
         }

@@ -28,7 +28,10 @@ typedef struct shards {
 static shards s;
 static heap_malloc memory;
 
-// GET answers the key, except for those that begin with '-'; SET is done; all others say 1.
+static tr_bytes_t items[100000]; // of every list
+
+// GET answers the key, except for those that begin with '-'; SET is done; a range has as many of
+// the items as it ends with; to take gives nothing, to push what was pushed; all others say 1.
 static store_result
 execute(const store_op *op)
 {
@@ -41,6 +44,17 @@ execute(const store_op *op)
                               .value = tr_bytes(op->key.data, op->key.size)};
     case STORE_SET:
         return (store_result){.outcome = op->value.size > 0 ? STORE_DONE : STORE_NO_MEMORY};
+    case STORE_RANGE:
+        return (store_result){.outcome = STORE_ITEMS, .items = {items, (size_t)op->last}};
+    case STORE_PUSH:
+        return (store_result){.outcome = STORE_ITEMS, .items = {op->items.items, op->items.count}};
+    case STORE_POP:
+    case STORE_TAKE:
+        return (store_result){.outcome = STORE_NOTHING};
+    case STORE_LENGTH:
+        return (store_result){.outcome = STORE_WRONG_KIND};
+    case STORE_KIND:
+        return (store_result){.outcome = STORE_WORD, .value = tr_bytes("list", 4)};
     default:
         return (store_result){.outcome = STORE_NUMBER, .number = 1};
     }
@@ -191,6 +205,39 @@ Test(reply, to_a_long_pipeline_is_complete)
     expect(requests, expected);
 }
 
+Test(reply, has_the_items_of_a_list)
+{
+    items[0] = tr_bytes("a", 1);
+    items[1] = tr_bytes("", 0);
+    expect("LRANGE l 0 2\r\nLRANGE l 0 0\r\nPING\r\n",
+           "*2\r\n$1\r\na\r\n$0\r\n\r\n*0\r\n+PONG\r\n");
+    expect("RPUSH l x y z\r\nTYPE l\r\n", "*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nz\r\n+list\r\n");
+}
+
+Test(reply, tells_no_item_from_no_items)
+{
+    expect("LPOP l\r\nLPOP l 5\r\n", "$-1\r\n*-1\r\n");
+}
+
+Test(reply, names_the_wrong_kind)
+{
+    expect("LLEN l\r\n", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+}
+
+// Through a buffer that is bounded, as answer() checks.
+Test(reply, of_many_items_is_written_in_portions)
+{
+    enum { ITEMS = sizeof items / sizeof items[0] };
+    static char expected[1 << 20];
+    size_t size = (size_t)sprintf(expected, "*%d\r\n", ITEMS);
+    for (size_t i = 0; i < ITEMS; i++) {
+        items[i] = tr_bytes("x", i % 2);
+        size += (size_t)sprintf(expected + size, "$%zu\r\n%.*s\r\n", i % 2, (int)(i % 2), "x");
+    }
+    strcat(expected, "+PONG\r\n");
+    expect("LRANGE l 0 100000\r\nPING\r\n", expected);
+}
+
 Test(plan, sends_all_operations_on_a_key_to_one_shard)
 {
     heap_t heap = heap_of_malloc(&memory);
@@ -225,6 +272,29 @@ Test(plan, notes_every_failing_allocation)
             cr_expect(plan_is_full(&p));
         }
     }
+}
+
+Test(plan, counts_the_items_of_an_operation)
+{
+    tr_bytes_t pushed[2] = {{NULL, STORE_BYTES / 2}, {NULL, STORE_BYTES / 2}};
+    store_op ops[2] = {{.items = {pushed, 2}}, {.items = {pushed, 1}}};
+    plan_lane_t lane = {.ops = ops, .count = 2};
+    cr_expect(eq(sz, plan_lane_window(&lane), 1));
+    lane.answered = 1;
+    cr_expect(eq(sz, plan_lane_window(&lane), 1));
+}
+
+Test(plan, fails_when_there_is_no_memory_for_items)
+{
+    heap_t heap = heap_of_malloc(&memory);
+    cluster_t cluster = {.count = SHARDS, .seed = {1, 2}};
+    plan p;
+    cr_assert(eq(int, plan_init(&p, &heap, &cluster), TR_OK));
+    memory.fail_after = 0;
+    cr_expect(eq(ptr, plan_items(&p, 3), NULL));
+    memory.fail_after = SIZE_MAX;
+    cr_expect(p.failed);
+    cr_expect(plan_is_full(&p));
 }
 
 Test(plan, limits_a_window_in_bytes_but_lets_one_operation_pass)

@@ -19,6 +19,10 @@ void scenario_commands(const scenario_env *env);
 void scenario_errors(const scenario_env *env);
 void scenario_order(const scenario_env *env);
 void scenario_expiry(const scenario_env *env);
+// lists.c: keys that hold lists
+void scenario_lists(const scenario_env *env);
+void scenario_long_lists(const scenario_env *env);
+void scenario_scarce_lists(const scenario_env *env);
 // sizes.c: how much
 void scenario_sizes(const scenario_env *env);
 void scenario_clear(const scenario_env *env);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -161,15 +162,34 @@ server_stop(server *s)
     return right;
 }
 
-size_t
-server_rss_kib(const server *s)
+// A line of /proc/PID/status in KiB; 0 when that cannot be read.
+static size_t
+read_status(const server *s, const char *name)
 {
     char path[64];
     char text[4096];
     snprintf(path, sizeof path, "/proc/%d/status", (int)s->pid);
     read_file(path, text, sizeof text);
-    const char *line = strstr(text, "VmRSS:");
-    return line != NULL ? (size_t)atoll(line + 6) : 0;
+    const char *line = strstr(text, name);
+    return line != NULL ? (size_t)atoll(line + strlen(name)) : 0;
+}
+
+size_t
+server_rss_kib(const server *s)
+{
+    return read_status(s, "VmRSS:");
+}
+
+bool
+server_limit_memory(const server *s, size_t more_kib)
+{
+    size_t now_kib = read_status(s, "VmSize:");
+    struct rlimit limit;
+    if (now_kib == 0 || prlimit(s->pid, RLIMIT_AS, NULL, &limit) != 0) {
+        return false;
+    }
+    limit.rlim_cur = more_kib == 0 ? limit.rlim_max : (rlim_t)(now_kib + more_kib) * 1024;
+    return prlimit(s->pid, RLIMIT_AS, &limit, NULL) == 0;
 }
 
 int

@@ -25,6 +25,10 @@ bool server_is_alive(const server *s);
 // What it holds in memory now, in KiB; 0 when that cannot be read.
 size_t server_rss_kib(const server *s);
 
+// Let its address space grow by so much more, or, for 0, as it likes. False when that cannot be
+// said.
+bool server_limit_memory(const server *s, size_t more_kib);
+
 // Run to the end with these arguments; the exit code, or -1. What it said is in `text`.
 int server_run(const char *kvd, const char *const *arguments, char *text, size_t capacity);
 

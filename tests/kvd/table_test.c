@@ -41,8 +41,8 @@ static bool
 holds(const char *key, const char *value, int64_t now_ms)
 {
     tr_bytes_t found = {0};
-    return table_peek(&t, tr_str(key), now_ms, &found) && found.size == strlen(value) &&
-           memcmp(found.data, value, found.size) == 0;
+    return table_peek(&t, tr_str(key), now_ms, &found) == TABLE_STRING &&
+           found.size == strlen(value) && memcmp(found.data, value, found.size) == 0;
 }
 
 Test(hash, is_siphash_2_4)
@@ -123,7 +123,7 @@ Test(table, leaves_a_lent_value_as_it_was)
 {
     tr_bytes_t lent = {0};
     cr_assert(eq(int, set("a", "before", 0, 0), TR_OK));
-    cr_assert(table_get(&t, TR_STR("a"), 0, &lent));
+    cr_assert(eq(int, table_get(&t, TR_STR("a"), 0, &lent), TABLE_STRING));
     cr_assert(eq(int, set("a", "after!", 0, 0), TR_OK));
     cr_expect(table_delete(&t, TR_STR("a"), 0));
     cr_expect(zero(int, memcmp(lent.data, "before", 6)));
@@ -197,6 +197,81 @@ Test(table, is_as_it_was_when_memory_fails)
     cr_expect(eq(int, set("a", "something longer", 0, 0), TR_ENOMEM));
     cr_expect(holds("a", "1", 0));
     memory.fail_after = SIZE_MAX;
+    close_table();
+}
+
+// ---- lists --------------------------------------------------------------------------------------
+
+static list *
+add_list(const char *key, const char *item)
+{
+    list *made = NULL;
+    cr_assert(eq(int, table_add_list(&t, tr_str(key), 0, &made), TR_OK));
+    tr_bytes_t bytes = tr_bytes(item, strlen(item));
+    cr_assert(eq(int, list_push(made, LIST_BACK, &bytes, 1), TR_OK));
+    return made;
+}
+
+Test(table, tells_lists_and_strings_apart)
+{
+    tr_bytes_t text = {0};
+    list *found = NULL;
+    list *made = add_list("l", "item");
+    cr_assert(eq(int, set("s", "1", 0, 0), TR_OK));
+    cr_expect(eq(int, table_get_list(&t, TR_STR("l"), 0, &found), TABLE_LIST));
+    cr_expect(eq(ptr, found, made));
+    cr_expect(eq(int, table_get_list(&t, TR_STR("s"), 0, &found), TABLE_STRING));
+    cr_expect(eq(int, table_get_list(&t, TR_STR("n"), 0, &found), TABLE_NOTHING));
+    cr_expect(eq(int, table_get(&t, TR_STR("l"), 0, &text), TABLE_LIST));
+    cr_expect(eq(ptr, (void *)text.data, NULL));
+    cr_expect(eq(int, table_kind(&t, TR_STR("l"), 0), TABLE_LIST));
+    cr_expect(eq(sz, t.count, 2));
+    close_table();
+}
+
+Test(table, forgets_a_list_as_any_key)
+{
+    (void)add_list("a", "item");
+    cr_expect(table_set_expiry(&t, TR_STR("a"), 10, 0));
+    cr_expect(table_has(&t, TR_STR("a"), 9));
+    cr_expect(not(table_has(&t, TR_STR("a"), 10)));
+    (void)add_list("b", "item");
+    cr_expect(table_delete(&t, TR_STR("b"), 0));
+    (void)add_list("c", "item");
+    cr_expect(not(table_clear_some(&t, SIZE_MAX)));
+    cr_expect(eq(sz, t.count, 0));
+    cr_expect(eq(sz, t.expiring, 0));
+    close_table();
+}
+
+Test(table, leaves_the_items_of_a_lost_list_as_they_were)
+{
+    list *found = NULL;
+    tr_bytes_t lent = {0};
+    (void)add_list("a", "before");
+    cr_assert(eq(int, table_get_list(&t, TR_STR("a"), 0, &found), TABLE_LIST));
+    list_cursor_t cursor = list_seek(found, LIST_FRONT, 0);
+    cr_assert(list_next(&cursor, &lent));
+    cr_assert(eq(int, set("a", "after!", 0, 0), TR_OK));
+    cr_expect(holds("a", "after!", 0));
+    cr_expect(zero(int, memcmp(lent.data, "before", 6)));
+    size_t blocks = memory.blocks;
+    table_reclaim(&t);
+    cr_expect(eq(sz, memory.blocks, blocks - 3));
+    close_table();
+}
+
+Test(table, adds_no_list_when_memory_fails)
+{
+    for (size_t n = 0; n < 3; n++) {
+        list *made = NULL;
+        memory.fail_after = n;
+        cr_expect(eq(int, table_add_list(&t, TR_STR("a"), 0, &made), TR_ENOMEM));
+        cr_expect(eq(sz, t.count, 0));
+        cr_expect(eq(sz, memory.blocks, 0));
+    }
+    memory.fail_after = SIZE_MAX;
+    (void)add_list("a", "item");
     close_table();
 }
 
