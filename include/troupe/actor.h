@@ -79,7 +79,8 @@ typedef enum tr_full_policy {
     TR_DROP_NEWEST, // the message is dropped and counted, and the sender gets TR_OK; a caller
                     // TR_EFULL
     TR_DROP_OLDEST, // the oldest messages are dropped and counted; who called with them gets
-                    // TR_EFULL
+                    // TR_EFULL. Stashed ones are not: where they alone leave no room, the sender
+                    // gets TR_EFULL
 } tr_full_policy_t;
 
 /** On which worker an actor lives. */
@@ -176,7 +177,7 @@ TR_API int64_t tr_now_ns(const tr_self *self);
  * @param value  its value; write both as TR_MSG(name, .field = …). Copied: yours to reuse at once.
  * @return TR_OK, or
  *         TR_EDEAD      the receiver has ended; nothing was delivered
- *         TR_EFULL      the mailbox is at its bound and its policy is TR_REJECT
+ *         TR_EFULL      the mailbox is at its bound and its policy does not make room
  *         TR_ETOOBIG    the message alone is larger than the mailbox's bound in bytes
  *         TR_ETIMEOUT   the mailbox stayed full until the deadline
  *         TR_EDEADLK    the mailbox is full and it is my own
@@ -291,7 +292,8 @@ TR_MESSAGE(tr_child_exit, TR_CHILD_EXIT);
  */
 TR_API TR_MUST_CHECK tr_err_t tr_stash(tr_self *self);
 
-/** Put all that was stashed back to the front of the mailbox, in the order in which it had come. */
+/** Put all that was stashed back to the front of the mailbox, in the order in which it had come.
+ *  High messages that wait still come first. */
 TR_API void tr_unstash_all(tr_self *self);
 
 /** A monitor: which watch a tr_down belongs to. */

@@ -89,18 +89,6 @@ tri_mailbox_shrink(tri_actor *actor, uint64_t bytes)
 }
 
 void
-tri_mailbox_count(tri_actor *actor, uint64_t charge)
-{
-    atomic_fetch_add_explicit(&actor->load, one + charge, memory_order_relaxed);
-}
-
-void
-tri_mailbox_uncount(tri_actor *actor, uint64_t charge)
-{
-    (void)give_room(actor, tri_space_for(charge));
-}
-
-void
 tri_mailbox_shut(tri_actor *actor)
 {
     atomic_fetch_or_explicit(&actor->load, TRI_LOAD_CLOSED, memory_order_relaxed);
@@ -153,11 +141,21 @@ tri_mailbox_shed(tri_actor *actor, tr_message *msg)
 tr_message *
 tri_mailbox_pop(tri_actor *actor)
 {
-    bool high =
-        tri_mailbox_high_is_next(actor, actor->high.first != NULL, actor->normal.first != NULL);
+    bool has_high = actor->high.first != NULL;
+    bool has_normal = actor->normal.first != NULL;
+    bool high;
+    if (TRI_UNLIKELY(actor->has_window)) {
+        tr_message *msg = tri_window_pop(actor, has_normal);
+        if (msg != NULL || !has_normal) {
+            return msg;
+        }
+        high = false;
+    } else {
+        high = tri_mailbox_high_is_next(actor, has_high, has_normal);
+    }
     tr_message *msg = tri_lane_pop(high ? &actor->high : &actor->normal);
     if (msg == NULL) {
-        return actor->has_window ? tri_window_pop(actor) : NULL;
+        return NULL;
     }
     tri_mailbox_taken_out(actor, msg);
     return msg;

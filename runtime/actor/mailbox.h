@@ -69,7 +69,8 @@ tri_space_for(uint64_t charge)
 // thread.
 tr_err_t tri_mailbox_admit(tri_actor *target, tri_space_t space);
 
-// Owner: take room for a message that was in the mailbox before, ahead of those that wait for room.
+// The same without regard to those that wait for room: for a message that was in the mailbox
+// before, and for one that others are dropped for.
 tr_err_t tri_mailbox_readmit(tri_actor *actor, uint64_t charge);
 
 // Owner: give room back, and grant it to who is next.
@@ -81,10 +82,6 @@ void tri_mailbox_discharge(tri_actor *actor, uint64_t charge);
 // Whoever holds room: give some of its bytes back. Who waits for them is granted them when the
 // message, whose room it is, leaves.
 void tri_mailbox_shrink(tri_actor *actor, uint64_t bytes);
-
-// The same count for a mailbox whose bound is kept elsewhere (window.h): observers read it.
-void tri_mailbox_count(tri_actor *actor, uint64_t charge);
-void tri_mailbox_uncount(tri_actor *actor, uint64_t charge);
 
 // Any: no more room is given, for good.
 void tri_mailbox_shut(tri_actor *actor);

@@ -111,7 +111,7 @@ drop_fired(tri_actor *actor, uint32_t id)
         if ((msg->meta & TRI_MSG_TIMER) != 0 && (id == 0 || msg->request == id)) {
             drop_one(actor, msg);
         } else {
-            tri_mailbox_append(actor, msg);
+            tri_lane_append(&actor->normal, msg); // where it was, a high one from the stash too
         }
     }
 }

@@ -55,7 +55,7 @@ uncount(tri_actor *actor, tri_window *window, tr_message *msg)
     uint64_t charge = tri_message_charge_of(msg);
     window->count--;
     window->bytes -= charge;
-    tri_mailbox_uncount(actor, charge);
+    tri_mailbox_discharge(actor, charge);
     return msg;
 }
 
@@ -72,22 +72,29 @@ take(tri_actor *actor, tri_window *window, bool high_first)
     return msg == NULL ? NULL : uncount(actor, window, msg);
 }
 
+// Under lock: whether dropping all that can be dropped would make room. What its owner has set
+// aside counts in the bound too, and is not here.
+static bool
+can_make_room(const tri_actor *target, const tri_window *window, uint64_t charge)
+{
+    uint64_t load = TRI_PEEK(&target->load);
+    return tri_load_count(load) - window->count < TRI_PEEK(&target->bound_count) &&
+           tri_load_bytes(load) - window->bytes + charge <= TRI_PEEK(&target->bound_bytes);
+}
+
 // Under lock: room for one message, at the cost of older ones, which go to `dropped`.
 static tr_err_t
 make_room(tri_actor *target, tri_window *window, uint64_t charge, bool may_drop, tri_lane *dropped)
 {
-    uint32_t count = TRI_PEEK(&target->bound_count);
-    uint64_t bytes = TRI_PEEK(&target->bound_bytes);
-    if (charge > bytes) {
-        return TR_ETOOBIG;
+    tr_err_t err = tri_mailbox_readmit(target, charge);
+    if (err != TR_EFULL || !may_drop || !can_make_room(target, window, charge)) {
+        return err;
     }
-    while (window->count >= count || window->bytes + charge > bytes) {
-        if (!may_drop) {
-            return TR_EFULL;
-        }
+    while (err == TR_EFULL && window->count != 0) {
         tri_lane_append(dropped, take(target, window, false));
+        err = tri_mailbox_readmit(target, charge);
     }
-    return TR_OK;
+    return err;
 }
 
 // Under lock. Its owner counts the generation up before it empties the window for good, so what
@@ -106,7 +113,6 @@ push(tri_actor *target, tri_window *window, tr_ref_t to, tr_message *msg, bool m
         tri_lane_append((msg->meta & TRI_MSG_HIGH) != 0 ? &window->high : &window->normal, msg);
         window->count++;
         window->bytes += charge;
-        tri_mailbox_count(target, charge);
     }
     return err;
 }
@@ -138,13 +144,13 @@ tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to
 }
 
 tr_message *
-tri_window_pop(tri_actor *actor)
+tri_window_pop(tri_actor *actor, bool has_own)
 {
     tri_window *window = window_of(actor);
     pthread_mutex_lock(&window->lock);
-    bool high_first =
-        tri_mailbox_high_is_next(actor, window->high.first != NULL, window->normal.first != NULL);
-    tr_message *msg = take(actor, window, high_first);
+    bool high = tri_mailbox_high_is_next(actor, window->high.first != NULL,
+                                         has_own || window->normal.first != NULL);
+    tr_message *msg = high || !has_own ? take(actor, window, high) : NULL;
     pthread_mutex_unlock(&window->lock);
     if (msg != NULL) {
         TRI_BUMP(&actor->received, 1);

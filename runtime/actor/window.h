@@ -18,8 +18,9 @@ tr_err_t tri_window_open(tri_actor *actor);
 tr_err_t tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
                          tr_message *msg, bool may_drop);
 
-// Owner: the next message; NULL when there is none.
-tr_message *tri_window_pop(tri_actor *actor);
+// Owner: the next message; NULL when there is none, or the next is one of the owner's own lane,
+// where it has normal ones: timers, and what was set aside.
+tr_message *tri_window_pop(tri_actor *actor, bool has_own);
 
 // Owner: the first message, high ones first, that `is_wanted` wants; NULL when there is none.
 tr_message *

@@ -9,14 +9,6 @@
 
 #include <string.h>
 
-// Where the runtime is known to do something else; the disabled tests of mailbox_property_test.c
-// say what. The model goes along, so that it can find what is not known. To be set to 0 when
-// mended.
-#define KNOWN_WINDOW_FORGETS_THE_RUN 1 // TR_DROP_OLDEST: high messages never yield to normal ones
-#define KNOWN_WINDOW_IGNORES_STASH   1 // TR_DROP_OLDEST: what is stashed takes no room from senders
-
-#define KNOWN_END_SORTS_STASHED_HIGH 1 // the end of a life puts them behind the high lane
-
 #define MODEL_PEOPLE  3
 #define MODEL_OUTSIDE MODEL_PEOPLE // a thread, not an actor
 #define MODEL_LIST    64
@@ -141,19 +133,6 @@ model_has_late(const model *m)
 }
 
 // A high message was stashed, and is in the stash or back from it.
-static inline bool
-model_has_stashed_high(const model *m)
-{
-    const model_list *lists[] = {&m->stash, &m->unstashed, &m->normal};
-    bool has_high = false;
-    for (int list = 0; list < 3; list++) {
-        for (uint32_t i = 0; i < lists[list]->count; i++) {
-            has_high |= lists[list]->at[i].is_high;
-        }
-    }
-    return has_high;
-}
-
 // Somebody's room was given back: those who wait get it in order, and none before the first.
 static inline void
 model_grant(model *m)
@@ -197,22 +176,18 @@ model_enter(model *m, model_msg msg)
     model_append(msg.is_high ? &m->high : &m->normal, msg);
 }
 
-// TR_DROP_OLDEST: the oldest normal ones go first, then the oldest high ones.
+// TR_DROP_OLDEST: the oldest normal ones go first, then the oldest high ones. What was set aside is
+// not dropped, and nothing is where that would not make room.
 static inline tr_err_t
 model_offer_to_window(model *m, model_msg msg, bool may_drop)
 {
-    for (;;) {
-        uint32_t count = m->high.count + m->normal.count;
-        uint64_t bytes = model_bytes(&m->high) + model_bytes(&m->normal);
-        if (!KNOWN_WINDOW_IGNORES_STASH) {
-            count = model_queued(m);
-            bytes = model_queued_bytes(m);
-        }
-        if (count < m->bound_count && bytes + msg.charge <= m->bound_bytes) {
-            break;
-        }
+    uint32_t kept = m->stash.count + m->unstashed.count;
+    uint64_t kept_bytes = model_bytes(&m->stash) + model_bytes(&m->unstashed);
+    bool would_help = kept < m->bound_count && kept_bytes + msg.charge <= m->bound_bytes;
+    while (model_queued(m) >= m->bound_count ||
+           model_queued_bytes(m) + msg.charge > m->bound_bytes) {
         model_list *oldest = m->normal.count > 0 ? &m->normal : &m->high;
-        if (!may_drop || oldest->count == 0) {
+        if (!may_drop || !would_help) {
             return TR_EFULL;
         }
         model_msg dropped = model_pop(oldest);
@@ -257,7 +232,8 @@ model_offer(model *m, model_msg msg, bool may_drop, bool may_wait)
 static inline bool
 model_pick_high(model *m)
 {
-    bool pick = m->high.count > 0 && (m->high_run < MODEL_RUN || m->normal.count == 0);
+    bool has_normal = m->normal.count + m->unstashed.count > 0;
+    bool pick = m->high.count > 0 && (m->high_run < MODEL_RUN || !has_normal);
     m->high_run = !pick ? 0 : m->high_run < MODEL_RUN ? m->high_run + 1 : MODEL_RUN;
     return pick;
 }
@@ -266,15 +242,8 @@ model_pick_high(model *m)
 static inline bool
 model_take(model *m, model_msg *out)
 {
-    if (m->unstashed.count > 0) {
-        m->high_run = 0;
-        *out = model_pop(&m->unstashed);
-        return true;
-    }
-    if (m->policy == TR_DROP_OLDEST && KNOWN_WINDOW_FORGETS_THE_RUN) {
-        m->high_run = 0;
-    }
-    model_list *lane = model_pick_high(m) ? &m->high : &m->normal;
+    model_list *normal = m->unstashed.count > 0 ? &m->unstashed : &m->normal;
+    model_list *lane = model_pick_high(m) ? &m->high : normal;
     if (lane->count == 0) {
         return false;
     }

@@ -135,10 +135,8 @@ Test(lanes, high_ones_that_come_one_after_the_other_let_a_normal_one_have_its_tu
           {HIGH, {0, SMALL, 1}}, {RELEASE, {1}}, {HIGH, {0, SMALL, 1}}, {RELEASE, {2}});
 }
 
-// Disabled: it takes 11 and 12 before 2. tri_mailbox_pop counts the run of its own lanes, which are
-// empty, before tri_window_pop counts that of the window's: the run never gets longer than one.
-Test(lanes, after_eight_high_a_normal_one_has_its_turn_where_the_oldest_are_dropped,
-     .disabled = KNOWN_WINDOW_FORGETS_THE_RUN)
+// The run of high messages is one count, though there are two places to take from.
+Test(lanes, after_eight_high_a_normal_one_has_its_turn_where_the_oldest_are_dropped)
 {
     static const uint32_t taken[] = {1, 3, 4, 5, 6, 7, 8, 9, 10, 2, 11, 12};
     PLAYS(UNBOUNDED(TR_DROP_OLDEST), {SEND, {0, SMALL, 1}}, {HIGH, {0, SMALL, 8}},
@@ -187,9 +185,7 @@ Test(stash, comes_back_in_its_order_each_time)
           {RELEASE, {0}}, {STASH, {0}}, {UNSTASH, {0}}, {RELEASE, {1}});
 }
 
-// Disabled: four are queued where two may be. The window counts itself alone.
-Test(stash, counts_in_the_bound_where_the_oldest_are_dropped,
-     .disabled = KNOWN_WINDOW_IGNORES_STASH)
+Test(stash, counts_in_the_bound_where_the_oldest_are_dropped)
 {
     property_op open = {OPEN, {TR_DROP_OLDEST, 1, 0}};
     trouble t = {.why = (char[PROPERTY_WHY]){""}, .size = PROPERTY_WHY};
@@ -204,13 +200,11 @@ Test(stash, counts_in_the_bound_where_the_oldest_are_dropped,
     end();
 }
 
-// Disabled: 2 is taken before 1. The end of a life looks for fired timers in the normal lane, and
-// puts what is none into the lane that it was sent to; so does a cancelled timer that had fired.
-Test(stash, of_a_high_message_keeps_its_place_over_a_restart,
-     .disabled = KNOWN_END_SORTS_STASHED_HIGH)
+// The end of a life looks for fired timers in the normal lane, and leaves the others where they
+// are.
+Test(stash, of_a_high_message_keeps_its_place_over_a_restart)
 {
     static const uint32_t taken[] = {1, 2, 3, 1, 2};
-    avoids_known = false;
     PLAYS(UNBOUNDED(TR_SUSPEND), {SEND, {0, SMALL, 0}}, {HIGH, {0, SMALL, 1}}, {STASH, {0}},
           {STASH, {0}}, {FAIL, {0}}, {RESTART, {0}}, {RELEASE, {1}});
 }

@@ -104,9 +104,10 @@ tri_channel_signal(tri_worker *here, tri_actor *slot)
 }
 
 tr_message *
-tri_window_pop(tri_actor *actor)
+tri_window_pop(tri_actor *actor, bool has_own)
 {
     (void)actor;
+    (void)has_own;
     model_fail("there is no window");
 }
 

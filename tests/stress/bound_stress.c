@@ -387,11 +387,11 @@ take_and_give_back(void *arg)
     uint64_t taken = 0, excess = 0;
     while (!h->is_over) {
         for (int i = 0; i < 64; i++) {
-            if (tri_mailbox_admit(h->target, h->charge) == TR_OK) {
+            if (tri_mailbox_admit(h->target, tri_space_for(h->charge)) == TR_OK) {
                 uint64_t load = TRI_PEEK(&h->target->load);
                 excess += tri_load_count(load) > h->bound;
                 taken++;
-                tri_mailbox_uncount(h->target, h->charge);
+                tri_mailbox_discharge(h->target, h->charge);
             }
         }
     }
