@@ -80,7 +80,8 @@ tr_reserve_many(tr_self *self, tr_ref_t to, uint32_t count, size_t size_bytes,
     if (err != TR_OK) {
         return err;
     }
-    if (each > TRI_BOUND_BYTES_MAX || count > TRI_BOUND_BYTES_MAX / each) {
+    // The first of them is for a size with which `each` wraps around.
+    if (size_bytes > TRI_BOUND_BYTES_MAX || count > TRI_BOUND_BYTES_MAX / each) {
         return TR_ETOOBIG;
     }
     tri_space_t space = {count, count * each};
