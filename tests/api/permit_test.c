@@ -1,0 +1,968 @@
+// permit_test.c: room in a mailbox that is reserved before there is anything to send.
+#include "family.h"
+
+TestSuite(permit, .timeout = 60);
+
+#define MARK(F, T) F(T, u32, number)
+TR_MESSAGE(mark, MARK);
+
+#define MARKS_MAX  256
+#define MARK_BYTES (48 + sizeof(mark)) // what a mark takes of a bound in bytes
+
+// The target is a puppet that stands still in a handler, its mailbox as the test fills it, until
+// it may go on; then it writes down what it gets. It stands by sleeping, so that what is not a
+// message reaches it.
+static struct stage {
+    parent p;
+    tr_ref_t target;
+    cue stands;
+    _Atomic bool may_go_on;
+    uint32_t got[MARKS_MAX];
+    _Atomic uint32_t count;
+} stage;
+
+static tr_err_t
+write_down(tr_self *self, void *arg, const tr_message *msg)
+{
+    (void)self;
+    (void)arg;
+    const mark *m = tr_as(mark, msg);
+    if (m == NULL && tr_as(lump, msg) == NULL) {
+        return TR_EUNHANDLED;
+    }
+    if (stage.count < MARKS_MAX) {
+        stage.got[stage.count] = m != NULL ? m->number : 0;
+    }
+    stage.count++;
+    return TR_OK;
+}
+
+static const part writing = {.receive = write_down};
+
+static tr_err_t
+stand_still(tr_self *self, void *arg)
+{
+    (void)arg;
+    cue_give(&stage.stands);
+    tr_err_t err = TR_OK;
+    while (!stage.may_go_on && err == TR_OK) {
+        err = tr_sleep(self, tr_us(200));
+    }
+    return TR_OK;
+}
+
+static tr_ref_t
+writer_with(tr_spawn_opts_t opts)
+{
+    opts.behavior = &puppet;
+    opts.arg = &writing;
+    opts.arg_size = sizeof writing;
+    opts.place = TR_PLACE_AT;
+    opts.worker = 1;
+    return child_of(&stage.p, &opts);
+}
+
+static void
+stop_it_at(tr_ref_t ref)
+{
+    stage.may_go_on = false;
+    assert_ok(troupe_prompt(stage.p.rt, ref, stand_still, NULL));
+    CUE_AWAIT(&stage.stands);
+}
+
+// A target with this mailbox, that does not stand still.
+static void
+begin(tr_spawn_opts_t opts)
+{
+    parent_begin(&stage.p);
+    cue_init(&stage.stands);
+    stage.target = writer_with(opts);
+}
+
+static void
+begin_still(tr_spawn_opts_t opts)
+{
+    begin(opts);
+    stop_it_at(stage.target);
+}
+
+static void
+go_on(void)
+{
+    stage.may_go_on = true;
+}
+
+static void
+end(void)
+{
+    troupe_end(stage.p.rt);
+}
+
+// Marks from outside that find room at once.
+static uint32_t
+fill_mailbox(tr_ref_t ref)
+{
+    uint32_t count = 0;
+    tr_err_t err;
+    do {
+        err = tr_runtime_send(stage.p.rt, ref, TR_MSG(mark, .number = 1000 + count), tr_ms(0));
+        count += err == TR_OK;
+    } while (err == TR_OK && count < MARKS_MAX);
+    cr_assert(err == TR_EFULL || err == TR_ETIMEOUT, "%s", tr_errname(err));
+    return count;
+}
+
+// So many more marks find room, once room on its way back has arrived, and not one more.
+static void
+expect_room_for(uint32_t count)
+{
+    uint32_t found = 0;
+    TROUPE_EVENTUALLY((found += fill_mailbox(stage.target)) >= count);
+    cr_assert(found == count, "room for %u, not for %u", found, count);
+    cr_assert(fill_mailbox(stage.target) == 0);
+}
+
+static bool
+so_many_wait(uint32_t count) // beside the target
+{
+    tr_stats_t stats;
+    tr_runtime_stats(stage.p.rt, &stats);
+    return stats.stacks == count + 1;
+}
+
+// ---- those who reserve
+
+typedef struct booking {
+    tr_ref_t owner;
+    tr_ref_t to;
+    uint32_t places; // as reserved, then what is left as we count it
+    size_t size;
+    tr_duration_t timeout;
+    tr_permit *permit;
+    tr_err_t err;
+    uint32_t number; // the next mark to send
+    size_t lump;
+    cue over;
+} booking;
+
+static tr_err_t
+book(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    b->err = tr_reserve_many(self, b->to, b->places, b->size, b->timeout, &b->permit);
+    if (b->err == TR_OK) {
+        cr_expect(tr_permit_count(b->permit) == b->places);
+    } else {
+        cr_expect(b->permit == NULL, "written on an error");
+    }
+    cue_give(&b->over);
+    return TR_OK;
+}
+
+static tr_err_t
+spend(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    b->err = tr_permit_send(self, b->permit, TR_MSG(mark, .number = b->number));
+    b->number++;
+    b->places -= b->err == TR_OK;
+    if (b->places > 0) {
+        cr_expect(tr_permit_count(b->permit) == b->places);
+    }
+    return TR_OK;
+}
+
+static tr_err_t
+spend_lump(tr_self *self, void *arg)
+{
+    static const char much[8192];
+    booking *b = arg;
+    b->err = tr_permit_send(self, b->permit, TR_MSG(lump, .data = tr_bytes(much, b->lump)));
+    b->places -= b->err == TR_OK;
+    if (b->places > 0) {
+        cr_expect(tr_permit_count(b->permit) == b->places);
+    }
+    return TR_OK;
+}
+
+static tr_err_t
+give_up(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    tr_permit_release(self, b->permit);
+    b->permit = NULL;
+    return TR_OK;
+}
+
+static booking
+booking_of(uint32_t places, tr_duration_t timeout)
+{
+    booking b = {.to = stage.target, .places = places, .size = sizeof(mark), .timeout = timeout};
+    b.owner = child_of(&stage.p, PUPPET_WITH(NULL, .place = TR_PLACE_AT));
+    b.err = TR_EBUSY;
+    return b;
+}
+
+static tr_err_t
+act_on(booking *b, act_fn what)
+{
+    assert_ok(troupe_act(stage.p.rt, b->owner, what, b));
+    return b->err;
+}
+
+static tr_err_t
+try_to_book(booking *b)
+{
+    cue_init(&b->over);
+    return act_on(b, book);
+}
+
+// It waits for its room, the `nth` who does.
+static void
+book_and_wait(booking *b, uint32_t nth)
+{
+    cue_init(&b->over);
+    assert_ok(troupe_prompt(stage.p.rt, b->owner, book, b));
+    TROUPE_EVENTUALLY(so_many_wait(nth));
+}
+
+static booking
+booked(uint32_t places)
+{
+    booking b = booking_of(places, tr_ms(0));
+    assert_ok(try_to_book(&b));
+    return b;
+}
+
+static void
+await_booking(booking *b)
+{
+    CUE_AWAIT(&b->over);
+    assert_ok(troupe_act(stage.p.rt, b->owner, do_nothing, NULL));
+}
+
+// ---- what goes wrong
+
+Test(permit, for_one_that_has_ended_is_edead)
+{
+    begin((tr_spawn_opts_t){0});
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_stop, &d));
+    CUE_AWAIT(&stage.p.told);
+    booking b = booking_of(1, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_EDEAD);
+    b.to = TR_REF_NONE;
+    assert_err(try_to_book(&b), TR_EDEAD);
+    end();
+}
+
+Test(permit, for_no_message_is_einval)
+{
+    begin((tr_spawn_opts_t){0});
+    booking b = booking_of(0, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_EINVAL);
+    end();
+}
+
+Test(permit, where_the_oldest_are_dropped_is_einval)
+{
+    begin((tr_spawn_opts_t){.full = TR_DROP_OLDEST});
+    booking b = booking_of(1, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_EINVAL);
+    end();
+}
+
+Test(permit, for_what_never_fits_is_etoobig)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 4, .mailbox_bytes = 1024});
+    booking b = booking_of(5, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_ETOOBIG);
+    b.places = 1;
+    b.size = 1024;
+    assert_err(try_to_book(&b), TR_ETOOBIG);
+    b.size = 1024 - 48 + 1;
+    assert_err(try_to_book(&b), TR_ETOOBIG);
+    b.places = 2;
+    b.size = 512 - 48 + 1;
+    assert_err(try_to_book(&b), TR_ETOOBIG);
+    b.places = UINT32_MAX;
+    b.size = 0;
+    assert_err(try_to_book(&b), TR_ETOOBIG);
+    b.places = 1;
+    b.size = 1024 - 48;
+    assert_ok(try_to_book(&b));
+    end();
+}
+
+Test(permit, for_a_size_near_the_end_of_its_type_is_etoobig)
+{
+    begin((tr_spawn_opts_t){0});
+    booking b = booking_of(1, TR_FOREVER);
+    size_t sizes[] = {SIZE_MAX, SIZE_MAX - 40, SIZE_MAX - 47, SIZE_MAX - 48, SIZE_MAX / 2};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        b.size = sizes[i];
+        assert_err(try_to_book(&b), TR_ETOOBIG);
+    }
+    end();
+}
+
+static void
+expect_efull(tr_full_policy_t policy)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2, .full = policy});
+    booking fits = booked(2);
+    booking b = booking_of(1, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_EFULL);
+    act_on(&fits, give_up);
+    TROUPE_EVENTUALLY(try_to_book(&b) == TR_OK);
+    end();
+}
+
+Test(permit, where_others_are_rejected_is_efull)
+{
+    expect_efull(TR_REJECT);
+}
+
+Test(permit, where_the_newest_are_dropped_is_efull)
+{
+    expect_efull(TR_DROP_NEWEST);
+}
+
+static tr_err_t
+book_from_myself(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    expect_ok(tr_send(self, tr_self_ref(self), TR_MSG(mark, .number = 1)));
+    b->to = tr_self_ref(self);
+    expect_ok(tr_reserve(self, b->to, sizeof(mark), TR_FOREVER, &b->permit));
+    tr_permit *another = NULL;
+    b->err = tr_reserve(self, b->to, sizeof(mark), TR_FOREVER, &another);
+    cr_expect(another == NULL);
+    expect_err(tr_send(self, b->to, TR_MSG(mark, .number = 3)), TR_EDEADLK);
+    expect_ok(tr_permit_send(self, b->permit, TR_MSG(mark, .number = 2)));
+    return TR_OK;
+}
+
+Test(permit, for_my_own_full_mailbox_is_edeadlk_and_for_my_own_room_it_is_one_as_any)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 2});
+    booking b = {.err = TR_EBUSY};
+    assert_ok(troupe_act(stage.p.rt, stage.target, book_from_myself, &b));
+    assert_err(b.err, TR_EDEADLK);
+    TROUPE_EVENTUALLY(stage.count == 2);
+    cr_assert(stage.got[0] == 1 && stage.got[1] == 2);
+    end();
+}
+
+Test(permit, with_a_zero_timeout_does_not_wait_for_room)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2});
+    booking fits = booked(2);
+    booking b = booking_of(1, tr_ms(0));
+    assert_err(try_to_book(&b), TR_ETIMEOUT);
+    act_on(&fits, give_up);
+    expect_room_for(2); // nothing of it stayed behind
+    end();
+}
+
+Test(permit, that_waits_is_etimeout_when_the_time_is_over)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2});
+    booking fits = booked(2);
+    booking b = booking_of(1, tr_ms(10));
+    assert_err(try_to_book(&b), TR_ETIMEOUT);
+    act_on(&fits, give_up);
+    expect_room_for(2);
+    end();
+}
+
+Test(permit, that_waits_is_etimeout_at_the_deadline_of_the_message_in_hand)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2});
+    booking fits = booked(2);
+    booking b = booking_of(1, TR_FOREVER);
+    cue_init(&b.over);
+    assert_err(tr_runtime_call(stage.p.rt, b.owner, ACT_MSG(book, &b), TR_REPLY_NONE, tr_ms(20)),
+               TR_ETIMEOUT);
+    await_booking(&b);
+    assert_err(b.err, TR_ETIMEOUT);
+    act_on(&fits, give_up);
+    end();
+}
+
+Test(permit, that_waits_is_ecanceled_by_a_stop)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2});
+    booking fits = booked(2);
+    booking b = booking_of(1, TR_FOREVER);
+    book_and_wait(&b, 1);
+    deed d = {.child = b.owner};
+    assert_ok(deed_of(&stage.p, do_stop, &d));
+    CUE_AWAIT(&stage.p.told);
+    assert_err(b.err, TR_ECANCELED);
+    act_on(&fits, give_up);
+    expect_room_for(2);
+    end();
+}
+
+Test(permit, that_waits_is_edead_when_the_target_ends)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 2});
+    booking fits = booked(2);
+    booking b = booking_of(1, TR_FOREVER);
+    book_and_wait(&b, 1);
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_kill, &d));
+    await_booking(&b);
+    assert_err(b.err, TR_EDEAD);
+    assert_err(act_on(&fits, spend), TR_EDEAD);
+    end();
+}
+
+Test(permit, does_not_take_what_is_larger_than_was_reserved_and_stays_as_it_was)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    booking b = booking_of(2, tr_ms(0));
+    b.size = sizeof(lump) + 100;
+    assert_ok(try_to_book(&b));
+    b.lump = 101;
+    assert_err(act_on(&b, spend_lump), TR_ETOOBIG);
+    cr_assert(b.places == 2);
+    b.lump = 100;
+    assert_ok(act_on(&b, spend_lump));
+    b.lump = 8000;
+    assert_err(act_on(&b, spend_lump), TR_ETOOBIG);
+    b.lump = 0;
+    assert_ok(act_on(&b, spend_lump));
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 2);
+    end();
+}
+
+// ---- the room
+
+Test(permit, holds_messages_of_the_bound_that_nobody_else_gets)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 5, .full = TR_REJECT});
+    booking b = booked(3);
+    cr_assert(fill_mailbox(stage.target) == 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_ok(act_on(&b, spend)); // in a mailbox that is full for others
+    }
+    cr_assert(fill_mailbox(stage.target) == 0);
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 5);
+    end();
+}
+
+Test(permit, holds_bytes_of_the_bound_that_nobody_else_gets)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_bytes = 20 * MARK_BYTES, .full = TR_REJECT});
+    booking b = booking_of(1, tr_ms(0));
+    b.size = 10 * MARK_BYTES - 48;
+    assert_ok(try_to_book(&b));
+    cr_assert(fill_mailbox(stage.target) == 10);
+    end();
+}
+
+Test(permit, gives_bytes_back_that_a_smaller_value_does_not_need)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_bytes = 20 * MARK_BYTES, .full = TR_REJECT});
+    booking b = booking_of(2, tr_ms(0));
+    b.size = 5 * MARK_BYTES - 48;
+    assert_ok(try_to_book(&b));
+    assert_ok(act_on(&b, spend)); // one instead of five
+    cr_assert(fill_mailbox(stage.target) == 14);
+    assert_ok(act_on(&b, spend));
+    cr_assert(fill_mailbox(stage.target) == 4);
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 20);
+    stop_it_at(stage.target);
+    cr_assert(fill_mailbox(stage.target) == 20); // and none of it for good
+    end();
+}
+
+Test(permit, gives_surplus_bytes_to_who_waits_when_its_message_leaves_at_the_latest)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_bytes = 20 * MARK_BYTES});
+    booking b = booking_of(1, tr_ms(0));
+    b.size = 20 * MARK_BYTES - 48;
+    assert_ok(try_to_book(&b));
+    booking waits = booking_of(1, TR_FOREVER);
+    book_and_wait(&waits, 1);
+    assert_ok(act_on(&b, spend));
+    go_on();
+    await_booking(&waits);
+    assert_ok(waits.err);
+    end();
+}
+
+Test(permit, keeps_the_order_of_what_is_sent_with_it)
+{
+    begin_still((tr_spawn_opts_t){0});
+    booking b = booked(50);
+    for (uint32_t i = 0; i < 50; i++) {
+        assert_ok(act_on(&b, spend)); // in another handler each
+    }
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 50);
+    for (uint32_t i = 0; i < 50; i++) {
+        cr_expect(stage.got[i] == i);
+    }
+    end();
+}
+
+static tr_err_t
+reserve_send_and_name_sender(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    expect_ok(tr_reserve(self, b->to, sizeof(mark), tr_ms(0), &b->permit));
+    cr_expect(tr_permit_count(b->permit) == 1);
+    b->err = tr_permit_send(self, b->permit, TR_MSG(mark, .number = 5));
+    return TR_OK;
+}
+
+static tr_err_t
+note_sender(tr_self *self, void *arg, const tr_message *msg)
+{
+    (void)self;
+    *(tr_ref_t *)arg = tr_message_sender(msg);
+    stage.count++;
+    return tr_message_is_call(msg) ? TR_EIO : TR_OK;
+}
+
+Test(permit, sends_a_message_like_any_other)
+{
+    begin((tr_spawn_opts_t){0});
+    tr_ref_t sender = TR_REF_NONE;
+    booking b = booking_of(1, tr_ms(0));
+    b.to = child_of(&stage.p, PUPPET(&((part){.receive = note_sender, .arg = &sender})));
+    assert_ok(act_on(&b, reserve_send_and_name_sender));
+    TROUPE_EVENTUALLY(stage.count == 1);
+    cr_assert(sender.raw == b.owner.raw);
+    end();
+}
+
+Test(permit, released_in_part_gives_the_rest_back)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 6, .full = TR_REJECT});
+    booking b = booked(5);
+    assert_ok(act_on(&b, spend));
+    assert_ok(act_on(&b, spend));
+    act_on(&b, give_up);
+    expect_room_for(4);
+    act_on(&b, give_up); // NULL now
+    end();
+}
+
+Test(permit, that_is_released_gives_its_room_to_who_waits)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 3});
+    booking b = booked(3);
+    booking first = booking_of(1, TR_FOREVER);
+    booking second = booking_of(2, TR_FOREVER);
+    book_and_wait(&first, 1);
+    book_and_wait(&second, 2);
+    act_on(&b, give_up); // the target stands still all the time
+    await_booking(&first);
+    await_booking(&second);
+    assert_ok(first.err);
+    assert_ok(second.err);
+    cr_assert(fill_mailbox(stage.target) == 0);
+    end();
+}
+
+// ---- many
+
+Test(permit, for_many_takes_all_or_nothing)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+    booking held = booked(2);
+    booking b = booking_of(3, TR_FOREVER);
+    assert_err(try_to_book(&b), TR_EFULL);
+    cr_assert(fill_mailbox(stage.target) == 2);
+    act_on(&held, give_up);
+    expect_room_for(2);
+    end();
+}
+
+Test(permit, for_many_that_waits_in_vain_has_taken_nothing)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    booking held = booked(2);
+    booking b = booking_of(3, tr_ms(5));
+    assert_err(try_to_book(&b), TR_ETIMEOUT);
+    expect_room_for(2);
+    act_on(&held, give_up);
+    end();
+}
+
+static tr_err_t
+send_one_mark(tr_self *self, void *arg)
+{
+    booking *b = arg;
+    b->err = tr_send(self, b->to, TR_MSG(mark, .number = b->number));
+    cue_give(&b->over);
+    return TR_OK;
+}
+
+// Four places, three and one of them reserved; `large` waits for three, `small` sends behind it.
+static void
+queue_up(booking *one, booking *three, booking *large, booking *small, tr_duration_t timeout)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    *one = booked(1);
+    *three = booked(3);
+    *large = booking_of(3, timeout);
+    *small = booking_of(1, TR_FOREVER);
+    small->number = 99;
+    cue_init(&small->over);
+    book_and_wait(large, 1);
+    assert_ok(troupe_prompt(stage.p.rt, small->owner, send_one_mark, small));
+    TROUPE_EVENTUALLY(so_many_wait(2));
+}
+
+Test(permit, for_many_in_front_is_not_overtaken_by_what_would_fit)
+{
+    booking one, three, large, small;
+    queue_up(&one, &three, &large, &small, TR_FOREVER);
+    act_on(&one, give_up);
+    for (int i = 0; i < 10; i++) { // each of these asks the target
+        assert_err(tr_runtime_send(stage.p.rt, stage.target, TR_MSG(mark, .number = 9), tr_us(100)),
+                   TR_ETIMEOUT);
+    }
+    assert_err(large.err, TR_EBUSY);
+    assert_err(small.err, TR_EBUSY);
+    act_on(&three, give_up);
+    await_booking(&large);
+    await_booking(&small);
+    assert_ok(large.err);
+    assert_ok(small.err);
+    assert_ok(act_on(&large, spend));
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 2);
+    cr_assert(stage.got[0] == 99 && stage.got[1] == 0);
+    end();
+}
+
+Test(permit, for_many_that_gives_up_lets_go_on_who_was_behind_it)
+{
+    booking one, three, large, small;
+    queue_up(&one, &three, &large, &small, tr_ms(200));
+    act_on(&one, give_up);
+    await_booking(&large);
+    assert_err(large.err, TR_ETIMEOUT);
+    await_booking(&small);
+    assert_ok(small.err);
+    end();
+}
+
+Test(permit, for_many_of_one_that_is_killed_lets_go_on_who_was_behind_it)
+{
+    booking one, three, large, small;
+    queue_up(&one, &three, &large, &small, TR_FOREVER);
+    act_on(&one, give_up);
+    deed d = {.child = large.owner};
+    assert_ok(deed_of(&stage.p, do_kill, &d));
+    await_booking(&small);
+    assert_ok(small.err);
+    assert_err(large.err, TR_EBUSY);
+    act_on(&three, give_up);
+    expect_room_for(3);
+    end();
+}
+
+// ---- the end of who reserved
+
+static void
+expect_back_after(act_fn how)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+    booking b = booked(3);
+    assert_ok(act_on(&b, spend));
+    assert_ok(troupe_prompt(stage.p.rt, b.owner, how, NULL));
+    CUE_AWAIT(&stage.p.told);
+    expect_room_for(3);
+    end();
+}
+
+Test(permit, is_given_back_when_its_owner_leaves)
+{
+    expect_back_after(leave);
+}
+
+Test(permit, is_given_back_when_its_owner_returns_an_error)
+{
+    expect_back_after(return_eio);
+}
+
+Test(permit, is_given_back_when_its_owner_calls_tr_fail)
+{
+    expect_back_after(fail_with_text);
+}
+
+static void
+expect_back_after_deed(act_fn how)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    booking b = booked(3);
+    booking waits = booking_of(2, TR_FOREVER);
+    book_and_wait(&waits, 1);
+    deed d = {.child = b.owner};
+    assert_ok(deed_of(&stage.p, how, &d));
+    CUE_AWAIT(&stage.p.told);
+    await_booking(&waits);
+    assert_ok(waits.err);
+    expect_room_for(2);
+    end();
+}
+
+Test(permit, is_given_back_when_its_owner_is_stopped)
+{
+    expect_back_after_deed(do_stop);
+}
+
+Test(permit, is_given_back_when_its_owner_is_killed)
+{
+    expect_back_after_deed(do_kill);
+}
+
+Test(permit, room_of_one_that_is_killed_while_it_waits_is_not_lost)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    booking held = booked(4);
+    booking b = booking_of(3, TR_FOREVER);
+    book_and_wait(&b, 1);
+    deed d = {.child = b.owner};
+    assert_ok(deed_of(&stage.p, do_kill, &d));
+    CUE_AWAIT(&stage.p.told);
+    act_on(&held, give_up);
+    expect_room_for(4);
+    end();
+}
+
+Test(permit, room_that_is_granted_to_one_as_it_is_killed_is_not_lost)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4});
+    for (int i = 0; i < 100; i++) {
+        booking held = booking_of(4, tr_seconds(20));
+        assert_ok(try_to_book(&held));
+        booking b = booking_of(3, TR_FOREVER);
+        book_and_wait(&b, 1);
+        assert_ok(troupe_prompt(stage.p.rt, held.owner, give_up, &held));
+        deed d = {.child = b.owner};
+        assert_ok(deed_of(&stage.p, do_kill, &d)); // the grant may be on its way, or there
+        CUE_AWAIT(&stage.p.told);
+        assert_ok(troupe_act(stage.p.rt, held.owner, leave, NULL));
+        CUE_AWAIT(&stage.p.told);
+    }
+    expect_room_for(4);
+    end();
+}
+
+Test(permit, belongs_to_the_life_and_not_to_the_next_one)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+    booking b = booking_of(3, tr_ms(0));
+    b.owner = child_of(&stage.p, PUPPET_WITH(NULL, .after_exit = TR_AFTER_EXIT_HOLD));
+    assert_ok(try_to_book(&b));
+    assert_ok(troupe_prompt(stage.p.rt, b.owner, return_eio, NULL));
+    CUE_AWAIT(&stage.p.told);
+    cr_assert(last_news(&stage.p)->held);
+    expect_room_for(4); // before it is decided whether there is a next one
+    deed d = {.child = b.owner};
+    assert_ok(deed_of(&stage.p, do_restart, &d));
+    end();
+}
+
+// ---- the end of the target
+
+Test(permit, of_a_target_that_has_ended_is_edead_and_stays_as_it_was)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 4});
+    booking b = booked(3);
+    assert_ok(act_on(&b, spend));
+    TROUPE_EVENTUALLY(stage.count == 1);
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_stop, &d));
+    CUE_AWAIT(&stage.p.told);
+    assert_err(act_on(&b, spend), TR_EDEAD);
+    assert_err(act_on(&b, spend), TR_EDEAD);
+    cr_assert(b.places == 2);
+    act_on(&b, give_up);
+    end();
+}
+
+static void
+expect_whole_bounds(uint32_t actors)
+{
+    for (uint32_t i = 0; i < actors; i++) {
+        tr_ref_t ref = writer_with((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+        stop_it_at(ref);
+        cr_assert(fill_mailbox(ref) == 4, "the slot of %llx", (unsigned long long)ref.raw);
+    }
+}
+
+Test(permit, of_a_target_that_has_ended_takes_nothing_of_whom_comes_after_it)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+    booking b = booked(3);
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_stop, &d));
+    CUE_AWAIT(&stage.p.told);
+    expect_whole_bounds(8);
+    act_on(&b, give_up);
+    assert_ok(troupe_act(stage.p.rt, b.owner, do_nothing, NULL));
+    expect_whole_bounds(8);
+    end();
+}
+
+Test(permit, of_many_targets_that_have_ended_keeps_their_places_and_no_others)
+{
+    begin((tr_spawn_opts_t){0});
+    booking b[10];
+    for (int i = 0; i < 10; i++) {
+        stage.target = writer_with((tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT});
+        b[i] = booked(2);
+        deed d = {.child = stage.target};
+        assert_ok(deed_of(&stage.p, do_kill, &d));
+        CUE_AWAIT(&stage.p.told);
+    }
+    expect_whole_bounds(12);
+    for (int i = 0; i < 10; i++) {
+        act_on(&b[i], give_up);
+    }
+    expect_whole_bounds(12);
+    end();
+}
+
+Test(permit, is_still_good_when_the_target_begins_again)
+{
+    begin(
+        (tr_spawn_opts_t){.mailbox_count = 4, .full = TR_REJECT, .after_exit = TR_AFTER_EXIT_HOLD});
+    booking b = booked(3);
+    assert_ok(troupe_prompt(stage.p.rt, stage.target, return_eio, NULL));
+    CUE_AWAIT(&stage.p.told);
+    cr_assert(last_news(&stage.p)->held);
+    assert_ok(act_on(&b, spend)); // its mailbox is there between two lives
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_restart, &d));
+    assert_ok(act_on(&b, spend));
+    TROUPE_EVENTUALLY(stage.count == 2);
+    stop_it_at(stage.target);
+    cr_assert(fill_mailbox(stage.target) == 3);
+    assert_ok(act_on(&b, spend));
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 6);
+    end();
+}
+
+Test(permit, is_given_back_by_a_runtime_that_ends)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 8});
+    booking b = booked(3);
+    booking own = booking_of(2, tr_ms(0));
+    own.to = own.owner;
+    assert_ok(try_to_book(&own));
+    assert_ok(act_on(&b, spend));
+    end();
+}
+
+// ---- the ledger
+
+static uint64_t
+queued(void)
+{
+    return troupe_ledger(stage.p.rt).queued;
+}
+
+Test(permit, is_not_a_message_for_the_ledger_until_there_is_one)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 8});
+    booking b = booked(3);
+    cr_assert(queued() == 0);
+    troupe_expect_balance(stage.p.rt);
+    stop_it_at(stage.target);
+    assert_ok(tr_runtime_send(stage.p.rt, stage.target, TR_MSG(mark, .number = 1), tr_ms(0)));
+    cr_assert(queued() == 1);
+    assert_ok(act_on(&b, spend));
+    TROUPE_EVENTUALLY(queued() == 2);
+    go_on();
+    TROUPE_EVENTUALLY(stage.count == 2 && queued() == 0);
+    troupe_expect_balance(stage.p.rt);
+    act_on(&b, give_up);
+    TROUPE_EVENTUALLY(queued() == 0);
+    troupe_expect_balance(stage.p.rt);
+    end();
+}
+
+Test(permit, that_was_granted_late_is_not_a_message_for_the_ledger_either)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 3});
+    booking held = booked(3);
+    booking b = booking_of(2, TR_FOREVER);
+    book_and_wait(&b, 1);
+    act_on(&held, give_up);
+    await_booking(&b);
+    assert_ok(b.err);
+    TROUPE_EVENTUALLY(queued() == 0);
+    go_on();
+    troupe_expect_balance(stage.p.rt);
+    end();
+}
+
+Test(permit, of_a_target_that_has_ended_is_no_message_for_the_ledger)
+{
+    begin_still((tr_spawn_opts_t){.mailbox_count = 8});
+    booking b = booked(3);
+    assert_ok(act_on(&b, spend));
+    deed d = {.child = stage.target};
+    assert_ok(deed_of(&stage.p, do_kill, &d));
+    CUE_AWAIT(&stage.p.told);
+    TROUPE_EVENTUALLY(queued() == 0 && troupe_ledger(stage.p.rt).discarded == 1);
+    troupe_expect_balance(stage.p.rt);
+    act_on(&b, give_up);
+    TROUPE_EVENTUALLY(queued() == 0);
+    troupe_expect_balance(stage.p.rt);
+    end();
+}
+
+// ---- the gap
+
+static uint64_t
+turns(void)
+{
+    tr_stats_t stats;
+    tr_runtime_stats(stage.p.rt, &stats);
+    return stats.turns;
+}
+
+// Nobody takes a turn while we look.
+static bool
+all_are_idle(void)
+{
+    uint64_t before = turns();
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    return turns() == before;
+}
+
+Test(permit, a_sender_stalled_between_its_room_and_its_push_holds_up_nobody)
+{
+    begin((tr_spawn_opts_t){.mailbox_count = 3});
+    booking stalled = booked(1); // room taken, no message
+    TROUPE_EVENTUALLY(all_are_idle());
+    booking other = booking_of(1, TR_FOREVER);
+    for (uint32_t i = 0; i < 20; i++) { // more than there is room for at a time
+        other.number = 100 + i;
+        assert_ok(act_on(&other, send_one_mark));
+        assert_ok(tr_runtime_send(stage.p.rt, stage.target, TR_MSG(mark, .number = 200 + i),
+                                  tr_seconds(20)));
+    }
+    TROUPE_EVENTUALLY(stage.count == 40);
+    TROUPE_EVENTUALLY(all_are_idle());
+    stalled.number = 7;
+    assert_ok(act_on(&stalled, spend));
+    TROUPE_EVENTUALLY(stage.count == 41);
+    cr_assert(stage.got[40] == 7);
+    end();
+}
