@@ -355,20 +355,25 @@ reserve_and_fail(tr_self *self, void *arg)
     attempt *a = arg;
     tr_permit *permit;
     tr_err_t err = tr_reserve(self, a->other, 10, tr_ms(0), &permit);
-    tri_memory_fail_after(0); // the end of a life gives it back without memory
     a->err = err;
+    cue_give(a->over);
+    tri_memory_fail_after(0); // the end of a life gives it back without memory
     return TR_EIO;
 }
 
 Test(no_memory, for_the_end_of_a_life_with_a_permit)
 {
     tr_runtime *rt = troupe_begin(1);
-    attempt a = {.err = TR_EBUSY};
+    cue over;
+    cue_init(&over);
+    attempt a = {.err = TR_EBUSY, .over = &over};
     assert_ok(
         tr_runtime_spawn(rt, PUPPET_WITH(NULL, .mailbox_count = 2, .full = TR_REJECT), &a.other));
     tr_ref_t actor = troupe_puppet(rt, NULL);
     assert_ok(troupe_prompt(rt, actor, reserve_and_fail, &a));
-    TROUPE_EVENTUALLY(troupe_is_gone(rt, actor));
+    CUE_AWAIT(&over);
+    tr_stats_t s;
+    TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.failures == 1));
     tri_memory_fail_after(UINT64_MAX);
     assert_ok(a.err);
     assert_ok(troupe_act(rt, a.other, do_nothing, NULL));
