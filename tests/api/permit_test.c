@@ -144,8 +144,10 @@ Test(permit, that_waits_is_etimeout_at_the_deadline_of_the_message_in_hand)
     booking fits = booked(2);
     booking b = booking_of(1, TR_FOREVER);
     cue_init(&b.over);
-    assert_err(tr_runtime_call(stage.p.rt, b.owner, ACT_MSG(book, &b), TR_REPLY_NONE, tr_ms(20)),
-               TR_ETIMEOUT);
+    // Both ends have this deadline: the answer may still be in time.
+    tr_err_t err =
+        tr_runtime_call(stage.p.rt, b.owner, ACT_MSG(book, &b), TR_REPLY_NONE, tr_ms(20));
+    cr_assert(err == TR_ETIMEOUT || err == TR_OK, "%s", tr_errname(err));
     await_booking(&b);
     assert_err(b.err, TR_ETIMEOUT);
     act_on(&fits, give_up);
@@ -401,7 +403,7 @@ Test(permit, for_many_in_front_is_not_overtaken_by_what_would_fit)
 Test(permit, for_many_that_gives_up_lets_go_on_who_was_behind_it)
 {
     booking one, three, large, small;
-    queue_up(&one, &three, &large, &small, tr_ms(200));
+    queue_up(&one, &three, &large, &small, tr_seconds(1));
     act_on(&one, give_up);
     await_booking(&large);
     assert_err(large.err, TR_ETIMEOUT);

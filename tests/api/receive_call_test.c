@@ -360,7 +360,7 @@ answer_late(tr_self *self, void *arg)
 Test(receive_call, an_answer_to_a_caller_that_has_given_up_is_ok_and_counted_as_returned)
 {
     begin((tr_spawn_opts_t){0});
-    question q = {.timeout = tr_ms(50)};
+    question q = {.timeout = tr_ms(500)};
     stand_by(answer_late);
     call_it(&q, 1);
     let_go();
@@ -377,7 +377,7 @@ Test(receive_call, an_answer_to_a_caller_that_has_given_up_is_ok_and_counted_as_
 Test(receive_call, sheds_a_call_whose_deadline_has_passed)
 {
     begin((tr_spawn_opts_t){0});
-    question q = {.timeout = tr_ms(50)};
+    question q = {.timeout = tr_ms(500)};
     stand_by(take_marks);
     call_it(&q, 1);
     send_mark(1);

@@ -91,9 +91,11 @@ await_mark_and_give_cue(tr_self *self, void *arg)
 Test(receive, ends_at_the_deadline_of_the_message_in_hand)
 {
     begin((tr_spawn_opts_t){0});
-    assert_err(tr_runtime_call(stage.p.rt, stage.listener, ACT_MSG(await_mark_and_give_cue, NULL),
-                               TR_REPLY_NONE, tr_ms(20)),
-               TR_ETIMEOUT);
+    // Both ends have this deadline: the answer may still be in time.
+    tr_err_t err =
+        tr_runtime_call(stage.p.rt, stage.listener, ACT_MSG(await_mark_and_give_cue, NULL),
+                        TR_REPLY_NONE, tr_ms(20));
+    cr_assert(err == TR_ETIMEOUT || err == TR_OK, "%s", tr_errname(err));
     CUE_AWAIT(&stage.over);
     assert_err(stage.err, TR_ETIMEOUT);
     end();
