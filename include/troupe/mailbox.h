@@ -36,15 +36,16 @@ TR_BEGIN_DECLS
  * the runtime itself (tr_child_exit, tr_down) are for the handler and are not found here.
  *
  * The message is handled when this handler returns TR_OK or tr_release gives it back. A call is
- * answered with tr_reply_to; one that was not is answered with TR_ENOREPLY then, or with
- * TR_ECRASHED when the handler fails.
+ * answered with tr_reply_to; one that was not is answered with TR_ENOREPLY then, with TR_ECRASHED
+ * when the handler fails, with TR_EDEAD when the actor is killed.
  *
  * @param types    TR_TYPES(a, b, …) or TR_ANY_TYPE
  * @param count
  * @param out      borrowed until the handler in progress returns, or until tr_release
  * @param timeout  from now; TR_FOREVER for none of its own, the deadline of the message in hand
  *                 still counts
- * @return TR_OK, TR_ETIMEOUT, or TR_ECANCELED when self is being stopped.
+ * @return TR_OK, TR_ETIMEOUT, TR_ECANCELED when self is being stopped (what is there already may be
+ *         received first), TR_EINVAL when `types` is NULL and `count` is not 0, TR_ENOMEM.
  * @blocks the actor, never the worker
  */
 TR_API TR_MUST_CHECK tr_err_t tr_receive(tr_self *self, const tr_type_t *const *types, size_t count,
@@ -53,7 +54,8 @@ TR_API TR_MUST_CHECK tr_err_t tr_receive(tr_self *self, const tr_type_t *const *
 /**
  * Answer a message that tr_receive or a channel gave. As tr_reply for the message in hand.
  * @param msg  received by this handler; borrowed
- * @return TR_OK, TR_EALREADY when it was answered before, or TR_ENOMEM.
+ * @return TR_OK, TR_EALREADY when it was answered before, TR_EINVAL when it was not received by
+ * this handler, or TR_ENOMEM.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_reply_to(tr_self *self, const tr_message *msg,
                                           const tr_type_t *type, const void *value);
@@ -71,7 +73,8 @@ typedef struct tr_permit tr_permit;
  * messages sent without.
  *
  * @param to          whose mailbox
- * @param size_bytes  the largest value that will be sent: the structure and what it points to
+ * @param size_bytes  the largest value that will be sent, as it is laid out flat: the structure,
+ * then its text, bytes and lists, each part aligned; and the bytes of its buffers
  * @param timeout     from now; zero: only if there is room now. An inherited deadline counts too
  * @param out         owned until its last place is used or tr_permit_release; given back when this
  *                    life ends

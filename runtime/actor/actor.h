@@ -116,7 +116,8 @@ typedef struct tri_cold {
 struct tr_self {
     // Shared: written by any sender.
     alignas(TRI_CACHELINE) tri_inbox inbox;
-    _Atomic uint64_t load; // what is queued and charged; see mailbox.h
+    _Atomic uint64_t load;     // what is queued and charged; see mailbox.h
+    _Atomic uint64_t reserved; // what of it permits hold, in the same form
     // Shared: written by the owner, read by senders and observers.
     _Atomic uint64_t bound_bytes;
     _Atomic uint32_t bound_count;

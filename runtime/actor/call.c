@@ -132,10 +132,16 @@ check_taken(const tr_message *msg, bool *out_nobody)
 }
 
 static void
+mark_taken_answered(tr_message *msg)
+{
+    msg->meta = (msg->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
+}
+
+static void
 answer_taken(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_message *answer)
 {
     tri_call_answer(rt, here, answer, msg->sender, msg->request);
-    msg->meta = (msg->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
+    mark_taken_answered(msg);
 }
 
 tr_err_t
@@ -147,8 +153,12 @@ tr_reply_to(tr_self *self, const tr_message *msg, const tr_type_t *type, const v
     }
     tri_worker *here = tri_actor_worker(self);
     tr_err_t err = check_taken(msg, &nobody);
-    if (err != TR_OK || nobody) {
+    if (err != TR_OK) {
         return err;
+    }
+    if (nobody) {
+        mark_taken_answered(tri_message_of(msg->value));
+        return TR_OK;
     }
     tr_message *answer;
     err = tri_send_prepare(here, type, value, &answer);
@@ -168,8 +178,12 @@ tr_reply_error_to(tr_self *self, const tr_message *msg, tr_err_t error)
     }
     tri_worker *here = tri_actor_worker(self);
     tr_err_t err = error == TR_OK ? TR_EINVAL : check_taken(msg, &nobody);
-    if (err != TR_OK || nobody) {
+    if (err != TR_OK) {
         return err;
+    }
+    if (nobody) {
+        mark_taken_answered(tri_message_of(msg->value));
+        return TR_OK;
     }
     tr_message *answer = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
     if (answer == NULL) {

@@ -60,10 +60,10 @@ static void
 take_back_room(tri_actor *actor, tr_message *msg)
 {
     const tri_room *room = (const tri_room *)(const void *)msg->value;
-    tri_mailbox_give_back(actor, room->space);
     if (room->is_permit) {
-        tri_count_at_by(actor->rt, tri_actor_worker(actor), TRI_PERMITS_GIVEN, room->space.count);
+        tri_mailbox_unreserve(actor, room->space);
     }
+    tri_mailbox_give_back(actor, room->space);
     tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
 }
 

@@ -252,7 +252,7 @@ tri_life_begin_end(tri_actor *actor, tr_err_t reason)
     actor->reason = reason;
     actor->ending = TRI_ENDING_CHILDREN;
     cold->alive_ns = tri_worker_clock(tri_actor_worker(actor)) - cold->born_ns;
-    cold->queued = tri_load_count(TRI_PEEK(&actor->load));
+    cold->queued = tri_load_count(tri_mailbox_queued(actor));
     TRI_SHOW(&actor->phase, TRI_PHASE_ENDING);
 }
 

@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/panic.h"
 
-// Every order on `load` is relaxed, and its accesses pair with nothing: it is a count, and its
-// atomicity alone makes the bounds strict. Messages are published by the inbox, and the meeting of
-// a sender that found no room with an owner that makes room goes through the inbox too.
+// Every order on `load` and `reserved` is relaxed, and its accesses pair with nothing: it is a
+// count, and its atomicity alone makes the bounds strict. Messages are published by the inbox, and
+// the meeting of a sender that found no room with an owner that makes room goes through the inbox
+// too.
 
 #define HIGH_RUN 8
 
@@ -80,6 +81,18 @@ void
 tri_mailbox_discharge(tri_actor *actor, uint64_t charge)
 {
     tri_mailbox_give_back(actor, tri_space_for(charge));
+}
+
+void
+tri_mailbox_reserve(tri_actor *actor, tri_space_t space)
+{
+    atomic_fetch_add_explicit(&actor->reserved, word_of(space), memory_order_relaxed);
+}
+
+void
+tri_mailbox_unreserve(tri_actor *actor, tri_space_t space)
+{
+    atomic_fetch_sub_explicit(&actor->reserved, word_of(space), memory_order_relaxed);
 }
 
 void

@@ -59,6 +59,21 @@ tri_load_bytes(uint64_t load)
     return load & TRI_LOAD_BYTES_MASK;
 }
 
+// Messages that are queued: what is charged and not held by permits. Any thread; an observation.
+static inline uint64_t
+tri_mailbox_queued(const tri_actor *actor)
+{
+    uint64_t reserved = TRI_PEEK(&actor->reserved);
+    uint64_t load = TRI_PEEK(&actor->load) & ~(TRI_LOAD_CROWDED | TRI_LOAD_CLOSED);
+    bool is_torn = tri_load_count(load) < tri_load_count(reserved) ||
+                   tri_load_bytes(load) < tri_load_bytes(reserved);
+    return is_torn ? 0 : load - reserved; // they were not read at one moment
+}
+
+// Room of a mailbox becomes a permit's, or is one's no more.
+void tri_mailbox_reserve(tri_actor *actor, tri_space_t space);
+void tri_mailbox_unreserve(tri_actor *actor, tri_space_t space);
+
 static inline tri_space_t
 tri_space_for(uint64_t charge)
 {

@@ -80,7 +80,8 @@ tr_reserve_many(tr_self *self, tr_ref_t to, uint32_t count, size_t size_bytes,
     if (err != TR_OK) {
         return err;
     }
-    if (each > TRI_BOUND_BYTES_MAX || count > TRI_BOUND_BYTES_MAX / each) {
+    // The first of them is for a size with which `each` wraps around.
+    if (size_bytes > TRI_BOUND_BYTES_MAX || count > TRI_BOUND_BYTES_MAX / each) {
         return TR_ETOOBIG;
     }
     tri_space_t space = {count, count * each};
@@ -94,10 +95,14 @@ tr_reserve_many(tr_self *self, tr_ref_t to, uint32_t count, size_t size_bytes,
         return err;
     }
     tr_permit *permit = (tr_permit *)(void *)ask->value;
+    tri_mailbox_reserve(target, space);
     permit->each = each;
     permit->room.is_permit = true;
     tri_resource_attach(self, &permit->resource, release);
-    tri_count_by(&here->counters, TRI_PERMITS_TAKEN, count);
+    if (tri_table_find(&self->rt->table, to) == NULL) {
+        tr_permit_release(self, permit); // it ended meanwhile: the room may be another actor's
+        return TR_EDEAD;
+    }
     *out = permit;
     return TR_OK;
 }
@@ -132,10 +137,10 @@ tr_permit_send(tr_self *self, tr_permit *permit, const tr_type_t *type, const vo
         tri_destroy_message(self->rt, here, msg);
         return TR_ETOOBIG;
     }
+    tri_mailbox_unreserve(target, (tri_space_t){1, permit->each});
     tri_mailbox_shrink(target, permit->each - charge);
     permit->room.space.count--;
     permit->room.space.bytes -= permit->each;
-    tri_count(&here->counters, TRI_PERMITS_GIVEN);
     msg->sender = tri_actor_ref(self);
     tri_send_deliver(self->rt, here, target, permit->room.target, msg, here->now_ns);
     if (permit->room.space.count == 0) {

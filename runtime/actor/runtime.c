@@ -305,10 +305,9 @@ count_queued(const tr_runtime *rt)
     uint32_t slots = tri_table_slots(&rt->table);
     for (uint32_t slot = 1; slot < slots; slot++) {
         const tri_actor *actor = tri_table_at(&rt->table, slot);
-        queued += actor != NULL ? tri_load_count(TRI_PEEK(&actor->load)) : 0;
+        queued += actor != NULL ? tri_load_count(tri_mailbox_queued(actor)) : 0;
     }
-    uint64_t reserved = sum(rt, TRI_PERMITS_TAKEN) - sum(rt, TRI_PERMITS_GIVEN);
-    return queued > reserved ? queued - reserved : 0; // they were not read at one moment
+    return queued;
 }
 
 void

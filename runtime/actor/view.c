@@ -71,7 +71,7 @@ view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
     if (!is_actor(actor)) {
         return false;
     }
-    uint64_t load = TRI_PEEK(&actor->load);
+    uint64_t load = tri_mailbox_queued(actor);
     const char *waits_for = TRI_PEEK(&actor->waits_for);
     const tri_worker *worker = tri_actor_worker(actor); // may be seen later than the phase
     *out = (tri_actor_view_t){

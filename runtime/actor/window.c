@@ -14,6 +14,7 @@ struct tri_window {
     tri_lane high;
     uint32_t count;
     uint64_t bytes;
+    bool is_searched; // the owner found nothing that it wants: it is told of what comes
 };
 
 static tri_window *
@@ -127,8 +128,9 @@ tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to
         return TR_EDEAD;
     }
     pthread_mutex_lock(&window->lock);
-    bool was_empty = window->count == 0;
+    bool is_news = window->count == 0 || window->is_searched;
     tr_err_t err = push(target, window, to, msg, may_drop, &dropped);
+    window->is_searched = window->is_searched && err != TR_OK;
     pthread_mutex_unlock(&window->lock);
     if (err == TR_OK) {
         tri_count_at(rt, here, TRI_ACCEPTED);
@@ -137,7 +139,7 @@ tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to
         tri_count_at(rt, here, TRI_DROPPED);
         tri_call_fail(rt, here, old, TR_EFULL);
     }
-    if (err == TR_OK && was_empty) {
+    if (err == TR_OK && is_news) {
         tri_actor_nudge(here, target); // it looks for itself as long as it finds something
     }
     return err;
@@ -184,6 +186,7 @@ tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void 
         msg = uncount(actor, window, msg);
         TRI_BUMP(&actor->received, 1);
     }
+    window->is_searched = msg == NULL;
     pthread_mutex_unlock(&window->lock);
     return msg;
 }

@@ -20,9 +20,6 @@ typedef enum tri_counter {
     TRI_DEAD,
     TRI_RETURNED,
     TRI_DISCARDED,
-    // Room in mailboxes that is counted in their load and holds no message.
-    TRI_PERMITS_TAKEN,
-    TRI_PERMITS_GIVEN,
     // Lives.
     TRI_SPAWNED,
     TRI_ENDED,

@@ -132,7 +132,6 @@ model_has_late(const model *m)
     return has_late;
 }
 
-// A high message was stashed, and is in the stash or back from it.
 // Somebody's room was given back: those who wait get it in order, and none before the first.
 static inline void
 model_grant(model *m)

@@ -309,6 +309,178 @@ Test(no_memory, for_a_wait_for_room)
     }
 }
 
+// ---- selective receive, and permits
+
+static tr_err_t
+receive_from_timer(tr_self *self, void *arg)
+{
+    (void)arg;
+    const tr_message *msg;
+    tr_err_t err = tr_send_after(self, tr_us(100), TR_MSG(number, .value = 1), NULL);
+    return err != TR_OK ? err : tr_receive(self, TR_TYPES(number), &msg, tr_seconds(20));
+}
+
+Test(no_memory, for_a_receive_that_waits)
+{
+    at_every_place(receive_from_timer);
+}
+
+// The permit is as it was when a send in it fails.
+static tr_err_t
+reserve_and_send(tr_self *self, void *arg)
+{
+    attempt *a = arg;
+    tr_permit *permit;
+    tr_err_t err =
+        tr_reserve_many(self, a->other, 2, sizeof(lump) + sizeof much, tr_ms(0), &permit);
+    for (uint32_t left = 2; left > 0 && err == TR_OK; left--) {
+        cr_expect(tr_permit_count(permit) == left);
+        err = tr_permit_send(self, permit, TR_MSG(lump, .data = tr_bytes(much, sizeof much)));
+        if (err != TR_OK) {
+            cr_expect(tr_permit_count(permit) == left);
+            tr_permit_release(self, permit); // needs no memory
+        }
+    }
+    return err;
+}
+
+Test(no_memory, for_a_permit)
+{
+    at_every_place(reserve_and_send);
+}
+
+static tr_err_t
+reserve_and_fail(tr_self *self, void *arg)
+{
+    attempt *a = arg;
+    tr_permit *permit;
+    tr_err_t err = tr_reserve(self, a->other, 10, tr_ms(0), &permit);
+    a->err = err;
+    cue_give(a->over);
+    tri_memory_fail_after(0); // the end of a life gives it back without memory
+    return TR_EIO;
+}
+
+Test(no_memory, for_the_end_of_a_life_with_a_permit)
+{
+    tr_runtime *rt = troupe_begin(1);
+    cue over;
+    cue_init(&over);
+    attempt a = {.err = TR_EBUSY, .over = &over};
+    assert_ok(
+        tr_runtime_spawn(rt, PUPPET_WITH(NULL, .mailbox_count = 2, .full = TR_REJECT), &a.other));
+    tr_ref_t actor = troupe_puppet(rt, NULL);
+    assert_ok(troupe_prompt(rt, actor, reserve_and_fail, &a));
+    CUE_AWAIT(&over);
+    tr_stats_t s;
+    TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.failures == 1));
+    tri_memory_fail_after(UINT64_MAX);
+    assert_ok(a.err);
+    assert_ok(troupe_act(rt, a.other, do_nothing, NULL));
+    troupe_end(rt);
+}
+
+// A full mailbox: the question for room and the stack to wait on need memory.
+static tr_err_t
+reserve_and_wait_for_room(tr_self *self, void *arg)
+{
+    attempt *a = arg;
+    tr_permit *permit;
+    tri_memory_fail_after(a->after);
+    a->err = tr_reserve_many(self, a->other, 2, 10, TR_FOREVER, &permit);
+    tri_memory_fail_after(UINT64_MAX);
+    cue_give(a->over);
+    return TR_OK;
+}
+
+Test(no_memory, for_a_wait_for_reserved_room)
+{
+    uint64_t failures = 0;
+    for (uint64_t after = 0; after < 6; after++) {
+        tr_runtime *rt = troupe_begin(2);
+        cue c[2];
+        cue over;
+        cue_init(&c[0]);
+        cue_init(&c[1]);
+        cue_init(&over);
+        attempt a = {.after = after, .err = TR_EBUSY, .over = &over};
+        tr_ref_t sender;
+        assert_ok(tr_runtime_spawn(rt, PUPPET_WITH(NULL, .place = TR_PLACE_AT), &sender));
+        assert_ok(tr_runtime_spawn(
+            rt, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = 1, .mailbox_count = 2),
+            &a.other));
+        assert_ok(troupe_prompt(rt, a.other, hold_worker, c));
+        CUE_AWAIT(&c[0]);
+        assert_ok(troupe_prompt(rt, a.other, do_nothing, NULL));
+        assert_ok(troupe_prompt(rt, sender, reserve_and_wait_for_room, &a));
+        tr_stats_t s;
+        TROUPE_EVENTUALLY((tr_runtime_stats(rt, &s), s.stacks == 1 || s.ledger.handled >= 5));
+        cue_give(&c[1]);
+        CUE_AWAIT(&over);
+        cr_assert(a.err == TR_OK || a.err == TR_ENOMEM, "%s", tr_errname(a.err));
+        failures += a.err != TR_OK;
+        troupe_end(rt);
+    }
+    cr_assert(gt(u64, failures, 0));
+}
+
+// The answer to a call that was received lacks memory: it may be tried again, or left out.
+typedef struct late_answer {
+    uint64_t after;
+    tr_ref_t callee;
+    bool is_error;
+    tr_err_t reply_err;
+    tr_err_t call_err;
+} late_answer;
+
+static tr_err_t
+receive_and_answer(tr_self *self, void *arg)
+{
+    late_answer *a = arg;
+    const tr_message *msg;
+    tr_err_t err = tr_receive(self, TR_TYPES(number), &msg, tr_seconds(20));
+    if (err != TR_OK) {
+        return err;
+    }
+    tri_memory_fail_after(a->after);
+    a->reply_err = a->is_error
+                       ? tr_reply_error_to(self, msg, TR_EBUSY)
+                       : tr_reply_to(self, msg, TR_MSG(lump, .data = tr_bytes(much, sizeof much)));
+    tri_memory_fail_after(UINT64_MAX);
+    if (a->reply_err == TR_ENOMEM && a->after == 0) {
+        return TR_OK; // left out
+    }
+    return a->reply_err == TR_ENOMEM ? tr_reply_to(self, msg, TR_MSG(acted)) : TR_OK;
+}
+
+static tr_err_t
+call_late(tr_self *self, void *arg)
+{
+    late_answer *a = arg;
+    a->call_err =
+        tr_call(self, a->callee, TR_MSG(number, .value = 1), TR_REPLY_NONE, tr_seconds(20));
+    return TR_OK;
+}
+
+Test(no_memory, for_an_answer_to_a_received_call)
+{
+    tr_runtime *rt = troupe_begin(1);
+    for (int i = 0; i < 6; i++) {
+        late_answer a = {.after = (uint64_t)i / 2, .is_error = i % 2 != 0};
+        a.callee = troupe_puppet(rt, NULL);
+        assert_ok(troupe_prompt(rt, a.callee, receive_and_answer, &a));
+        assert_ok(troupe_act(rt, troupe_puppet(rt, NULL), call_late, &a));
+        tr_err_t fine = a.is_error ? TR_EBUSY : TR_OK;
+        if (a.reply_err == TR_OK) {
+            assert_err(a.call_err, fine);
+        } else {
+            assert_err(a.reply_err, TR_ENOMEM);
+            assert_err(a.call_err, a.after == 0 ? TR_ENOREPLY : TR_OK);
+        }
+    }
+    troupe_end(rt);
+}
+
 Test(no_memory, for_a_thread_outside)
 {
     tr_runtime *rt = troupe_begin(1);
