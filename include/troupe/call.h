@@ -75,27 +75,42 @@ TR_API TR_MUST_CHECK tr_err_t tr_reply(tr_self *self, const tr_type_t *type, con
 /** Answer the message in hand with an error, any but TR_OK: the caller's tr_call returns it. */
 TR_API TR_MUST_CHECK tr_err_t tr_reply_error(tr_self *self, tr_err_t error);
 
-/** The duty to answer one request, kept for later. Owned by the life that deferred. */
+/** The duty to answer one request, kept for later: the sending end of a oneshot (oneshot.h). Owned
+ *  by the life that has it; it may be sent to another in a message. */
 typedef struct tr_token tr_token;
+
+/** So that a token can be a field of a message: local(tr_token). */
+TR_API extern const tr_local_t tr_token_local;
 
 /**
  * Keep the duty to answer beyond the handler. Answer it once, with tr_token_reply or
- * tr_token_reply_error, in any later handler of this actor; either releases it. A life that ends
- * with open tokens answers them: TR_ECRASHED after a failure, TR_ENOREPLY after an orderly end.
+ * tr_token_reply_error, in any later handler of whoever has it; either releases it. A life that
+ * ends with open tokens answers them: TR_ECRASHED after a failure, TR_ENOREPLY after an orderly
+ * end. So does a message that ends with a token in it: TR_ENOREPLY.
  * @param out  owned until it is answered
  * @return TR_OK, TR_EINVAL when the message in hand is not a call, TR_EALREADY, or TR_ENOMEM.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_defer(tr_self *self, tr_token **out);
 
-/** Answer a deferred request. On TR_OK the token is gone; on TR_ENOMEM it is still yours. */
+/**
+ * Answer. `self` is the actor that has the token, or TR_OUTSIDE.
+ * @return TR_OK; TR_ECLOSED when the other end of a oneshot was closed, so that nobody received
+ *         it; TR_ENOMEM, TR_EINVAL, TR_ETOOBIG. After TR_OK and TR_ECLOSED the token is gone, after
+ *         the others it is still yours.
+ */
 TR_API TR_MUST_CHECK tr_err_t tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type,
                                              const void *value);
 
-/** Answer a deferred request with an error. The token is gone. */
+/** Answer with an error. The token is gone. NULL is allowed. */
 TR_API void tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error);
 
-/** True when the request's deadline has not passed, so that an answer may still be of use. */
+/** True when an answer may still be of use: the request's deadline has not passed, the other end of
+ *  a oneshot is not closed. */
 TR_API bool tr_token_is_wanted(const tr_self *self, const tr_token *token);
+
+/** Wait until an answer is of no use any more. TR_OK, TR_ETIMEOUT, TR_ECANCELED, TR_ENOMEM. */
+TR_API TR_MUST_CHECK tr_err_t tr_token_await_unwanted(tr_self *self, tr_token *token,
+                                                      tr_duration_t timeout);
 
 /**
  * Keep the message in hand beyond the handler that got it. Objects in its local fields move to what

@@ -6,6 +6,7 @@
 #define TROUPE_TROUPE_H
 
 #include "troupe/actor.h"
+#include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"
 #include "troupe/duration.h"
@@ -13,12 +14,15 @@
 #include "troupe/export.h"
 #include "troupe/mailbox.h"
 #include "troupe/main.h"
-#include "troupe/mpsc.h"
 #include "troupe/message.h"
+#include "troupe/mpsc.h"
+#include "troupe/oneshot.h"
 #include "troupe/ref.h"
 #include "troupe/runtime.h"
+#include "troupe/select.h"
 #include "troupe/socket.h"
 #include "troupe/supervisor.h"
 #include "troupe/tcp.h"
+#include "troupe/watch.h"
 
 #endif

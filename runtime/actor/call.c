@@ -63,8 +63,16 @@ check_answer(const tr_self *self, bool *out_nobody)
     return TR_OK;
 }
 
-static void
-mark_answered(tr_self *self)
+tr_err_t
+tri_call_check_owed(const tr_self *self)
+{
+    bool nobody;
+    tr_err_t err = check_answer(self, &nobody);
+    return err == TR_OK && nobody ? TR_EINVAL : err;
+}
+
+void
+tri_call_mark_answered(tr_self *self)
 {
     self->owes_answer = false;
     self->has_answered = true;
@@ -79,7 +87,7 @@ tr_reply(tr_self *self, const tr_type_t *type, const void *value)
         return err;
     }
     if (nobody) {
-        mark_answered(self);
+        tri_call_mark_answered(self);
         return TR_OK;
     }
     tri_worker *here = tri_actor_worker(self);
@@ -88,7 +96,7 @@ tr_reply(tr_self *self, const tr_type_t *type, const void *value)
     if (err != TR_OK) {
         return err;
     }
-    mark_answered(self);
+    tri_call_mark_answered(self);
     answer->sender = tri_actor_ref(self);
     tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
     return TR_OK;
@@ -106,7 +114,7 @@ tr_reply_error(tr_self *self, tr_err_t error)
         return err;
     }
     if (nobody) {
-        mark_answered(self);
+        tri_call_mark_answered(self);
         return TR_OK;
     }
     tri_worker *here = tri_actor_worker(self);
@@ -114,7 +122,7 @@ tr_reply_error(tr_self *self, tr_err_t error)
     if (answer == NULL) {
         return TR_ENOMEM;
     }
-    mark_answered(self);
+    tri_call_mark_answered(self);
     tri_message_become_error(answer, error);
     tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
     return TR_OK;
@@ -192,86 +200,6 @@ tr_reply_error_to(tr_self *self, const tr_message *msg, tr_err_t error)
     tri_message_become_error(answer, error);
     answer_taken(self->rt, here, tri_message_of(msg->value), answer);
     return TR_OK;
-}
-
-// ---- deferring
-
-// A token is the room for an error answer, so that ending it without memory is possible.
-struct tr_token {
-    tri_list link; // in cold.tokens
-    int64_t deadline_ns;
-};
-
-static tr_message *
-message_of(tr_token *token)
-{
-    return tri_message_of(token);
-}
-
-tr_err_t
-tr_defer(tr_self *self, tr_token **out)
-{
-    bool nobody;
-    tr_err_t err = check_answer(self, &nobody);
-    if (err != TR_OK) {
-        return err;
-    }
-    if (nobody) {
-        return TR_EINVAL;
-    }
-    tri_worker *here = tri_actor_worker(self);
-    tr_message *msg =
-        tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], sizeof(tr_token));
-    if (msg == NULL) {
-        return TR_ENOMEM;
-    }
-    msg->sender = self->in_hand->sender;
-    msg->request = self->in_hand->request;
-    tr_token *token = (tr_token *)(void *)msg->value;
-    *token = (tr_token){.deadline_ns = tri_message_deadline(self->in_hand)};
-    tri_list_push_back(&self->cold->tokens, &token->link);
-    mark_answered(self);
-    *out = token;
-    return TR_OK;
-}
-
-tr_err_t
-tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void *value)
-{
-    tri_worker *here = tri_actor_worker(self);
-    tr_message *answer;
-    tr_err_t err = tri_send_prepare(here, type, value, &answer);
-    if (err != TR_OK) {
-        return err;
-    }
-    tr_message *room = message_of(token);
-    answer->sender = tri_actor_ref(self);
-    tri_call_answer(self->rt, here, answer, room->sender, room->request);
-    tri_list_remove(&token->link);
-    tri_destroy_message(self->rt, here, room);
-    return TR_OK;
-}
-
-void
-tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
-{
-    tri_list_remove(&token->link);
-    tri_call_fail(self->rt, tri_actor_worker(self), message_of(token),
-                  error == TR_OK ? TR_ENOREPLY : error);
-}
-
-bool
-tr_token_is_wanted(const tr_self *self, const tr_token *token)
-{
-    return token->deadline_ns == INT64_MAX || token->deadline_ns > tr_now_ns(self);
-}
-
-void
-tri_call_fail_tokens(tri_actor *actor, tr_err_t error)
-{
-    for (tri_list *link; (link = tri_list_first(&actor->cold->tokens)) != NULL;) {
-        tr_token_reply_error(actor, TRI_CONTAINER(link, tr_token, link), error);
-    }
 }
 
 // ---- calling

@@ -18,8 +18,9 @@ void tri_call_answer(tr_runtime *rt, tri_worker *here, tr_message *answer, tr_re
 // calls among them that it has not answered: TR_ENOREPLY where it did not fail.
 void tri_call_release_answers(tri_actor *actor, tr_err_t error);
 
-// Owner: a life ends with these duties open.
-void tri_call_fail_tokens(tri_actor *actor, tr_err_t error);
+// Owner: whether the message in hand is a call that may be answered, and that it has been.
+tr_err_t tri_call_check_owed(const tr_self *self);
+void tri_call_mark_answered(tr_self *self);
 
 // Take the message that was lent as `value`, itself or its value, out of a list of such; NULL: it
 // is not there.

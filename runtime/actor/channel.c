@@ -260,6 +260,21 @@ tri_channel_set_consumer(tri_channel *channel, tri_actor *who)
     }
 }
 
+static bool
+has_mail(const tri_channel *channel)
+{
+    const tri_actor *slot = channel->slot;
+    return slot->high.first != NULL || slot->normal.first != NULL ||
+           (slot->has_window && !tri_window_is_empty(slot));
+}
+
+bool
+tri_channel_has_mail(tri_channel *channel, tri_worker *here)
+{
+    tri_channel_attend(channel, here);
+    return has_mail(channel);
+}
+
 void
 tri_channel_hold(tri_channel *channel)
 {

@@ -68,6 +68,9 @@ void tri_channel_hold(tri_channel *channel);
 // Consumer, on worker `here`: take the next message out; NULL: there is none yet.
 tr_message *tri_channel_take(tri_channel *channel, tri_worker *here);
 
+// Consumer: whether there is a message to take out, perhaps one that has expired.
+bool tri_channel_has_mail(tri_channel *channel, tri_worker *here);
+
 // Consumer: see to what has come in, and rest.
 void tri_channel_attend(tri_channel *channel, tri_worker *here);
 

@@ -3,63 +3,111 @@
 #include "actor/port.h"
 #include "base/clock.h"
 
+struct park {
+    tri_wait wait;
+    tri_parking *parkings;
+    size_t count;
+    size_t first;
+    size_t index; // that is ready
+};
+
+static bool
+is_one_ready(struct park *park)
+{
+    for (size_t i = 0; i < park->count; i++) {
+        park->index = (park->first + i) % park->count;
+        tri_parking *parking = &park->parkings[park->index];
+        if (parking->ops->is_ready(parking)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+enter_all(struct park *park, tri_actor *who)
+{
+    for (size_t i = 0; i < park->count; i++) {
+        park->parkings[i].who = who;
+        park->parkings[i].ops->enter(&park->parkings[i]);
+    }
+}
+
+static void
+leave_all(struct park *park)
+{
+    for (size_t i = 0; i < park->count; i++) {
+        park->parkings[i].ops->leave(&park->parkings[i]);
+    }
+}
+
 static bool
 is_ready(tri_wait *wait, tri_actor *actor)
 {
     (void)actor;
-    tri_parking *parking = TRI_CONTAINER(wait, tri_parking, wait);
-    return parking->is_ready(parking);
+    return is_one_ready(TRI_CONTAINER(wait, struct park, wait));
 }
 
 static void
 forsake(tri_wait *wait, tri_actor *actor)
 {
     (void)actor;
-    tri_parking *parking = TRI_CONTAINER(wait, tri_parking, wait);
-    parking->leave(parking);
+    leave_all(TRI_CONTAINER(wait, struct park, wait));
 }
 
 static tr_err_t
-park_actor(tri_actor *self, tri_parking *parking, const char *what, tr_duration_t timeout)
+park_actor(tri_actor *self, struct park *park, tr_duration_t timeout)
 {
-    parking->wait.is_ready = is_ready;
-    parking->wait.forsake = forsake;
-    parking->who = self;
-    parking->enter(parking);
-    tr_err_t err = tri_wait_for(self, &parking->wait, what, tri_wait_deadline(self, timeout));
+    park->wait.is_ready = is_ready;
+    park->wait.forsake = forsake;
+    enter_all(park, self);
+    const char *what = park->count == 1 ? park->parkings[0].ops->what : "select";
+    tr_err_t err = tri_wait_for(self, &park->wait, what, tri_wait_deadline(self, timeout));
     if (err == TR_OK) {
-        parking->leave(parking);
+        leave_all(park);
     }
     return err;
 }
 
 static bool
-is_thread_ready(void *arg)
+is_thread_ready(void *park)
 {
-    tri_parking *parking = arg;
-    return parking->is_ready(parking);
+    return is_one_ready(park);
 }
 
 static tr_err_t
-park_thread(tr_runtime *rt, tri_parking *parking, tr_duration_t timeout)
+park_thread(tr_runtime *rt, struct park *park, tr_duration_t timeout)
 {
     tri_port *port = tri_port_take(rt);
     if (port == NULL) {
         return TR_ENOMEM;
     }
-    parking->who = tri_port_slot(port);
-    parking->enter(parking);
-    tr_err_t err = tri_port_await_ready(rt, port, is_thread_ready, parking,
+    enter_all(park, tri_port_slot(port));
+    tr_err_t err = tri_port_await_ready(rt, port, is_thread_ready, park,
                                         tri_clock_after(tri_clock_ns(), timeout.ns));
-    parking->leave(parking);
+    leave_all(park);
     tri_port_give(rt, port);
     return err;
 }
 
 tr_err_t
-tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parking, const char *what,
-         tr_duration_t timeout)
+tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count, size_t first,
+         tr_duration_t timeout, size_t *out_index)
 {
-    return self != NULL ? park_actor(self, parking, what, timeout)
-                        : park_thread(rt, parking, timeout);
+    struct park park = {.parkings = parkings, .count = count, .first = first};
+    tr_err_t err =
+        self != NULL ? park_actor(self, &park, timeout) : park_thread(rt, &park, timeout);
+    if (err == TR_OK) {
+        *out_index = park.index;
+    }
+    return err;
+}
+
+tr_err_t
+tri_park_for(tr_runtime *rt, tri_actor *self, const tri_parking_ops *ops, void *object,
+             tr_duration_t timeout)
+{
+    size_t index;
+    tri_parking parking = {.ops = ops, .object = object};
+    return tri_park(rt, self, &parking, 1, 0, timeout, &index);
 }

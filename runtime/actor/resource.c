@@ -2,6 +2,7 @@
 
 #include "actor/call.h"
 #include "actor/monitor.h"
+#include "actor/token.h"
 #include "base/memory.h"
 
 // In front of what tr_alloc returns.
@@ -45,7 +46,7 @@ tri_resources_release(tri_actor *actor)
     tr_unstash_all(actor); // what was set aside is mail: it waits for the next life
     tri_timers_release(actor);
     tri_monitor_end_all(actor);
-    tri_call_fail_tokens(actor, actor->reason == TR_OK ? TR_ENOREPLY : TR_ECRASHED);
+    tri_tokens_fail(actor, actor->reason == TR_OK ? TR_ENOREPLY : TR_ECRASHED);
     tri_call_release_answers(actor, TR_ECRASHED);
     tri_call_release_kept(actor);
     release_memory(actor);

@@ -307,7 +307,9 @@ count_queued(const tr_runtime *rt)
         const tri_actor *actor = tri_table_at(&rt->table, slot);
         queued += actor != NULL ? tri_load_count(tri_mailbox_queued(actor)) : 0;
     }
-    return queued;
+    uint64_t read =
+        sum(rt, TRI_COPIES_READ); // before the sent, so that the difference is not negative
+    return queued + sum(rt, TRI_COPIES_SENT) - read;
 }
 
 void

@@ -191,6 +191,16 @@ tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void 
     return msg;
 }
 
+bool
+tri_window_is_empty(const tri_actor *actor)
+{
+    tri_window *window = window_of(actor);
+    pthread_mutex_lock(&window->lock);
+    bool is_empty = window->count == 0;
+    pthread_mutex_unlock(&window->lock);
+    return is_empty;
+}
+
 const tri_lane *
 tri_window_lock(tri_actor *actor, bool high)
 {

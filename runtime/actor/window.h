@@ -26,6 +26,9 @@ tr_message *tri_window_pop(tri_actor *actor, bool has_own);
 tr_message *
 tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg);
 
+// Owner: whether there is nothing in it; if so, the next push nudges.
+bool tri_window_is_empty(const tri_actor *actor);
+
 // Owner: look at the messages, high ones first; no sender may drop them meanwhile.
 const tri_lane *tri_window_lock(tri_actor *actor, bool high);
 void tri_window_unlock(tri_actor *actor);

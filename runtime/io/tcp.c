@@ -18,6 +18,7 @@
 #include "base/panic.h"
 #include "io/address.h"
 #include "io/uverr.h"
+#include "sync/select.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,7 +40,8 @@ struct tr_tcp {
     size_t capacity;
     size_t got;
     tri_wait *reader;
-    char *stash; // NULL while it is empty
+    tri_actor *watcher; // waits in a select until there is something to read
+    char *stash;        // NULL while it is empty
     size_t stash_at;
     size_t stash_end;
     // Writing and connecting: one of them at a time.
@@ -264,6 +266,14 @@ wake_reader(tr_tcp *tcp, tr_err_t result)
 }
 
 static void
+wake_watcher(tr_tcp *tcp)
+{
+    if (tcp->watcher != NULL) {
+        tri_actor_nudge(tri_actor_worker(tcp->watcher), tcp->watcher);
+    }
+}
+
+static void
 on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     (void)suggested;
@@ -327,12 +337,14 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
     if (size == UV_ENOBUFS) {
         stop_reading(tcp);
+        wake_watcher(tcp);
         return;
     }
     if (size < 0) {
         stop_reading(tcp);
         tcp->read_end = end_err(tcp, (int)size);
         wake_reader(tcp, tcp->read_end);
+        wake_watcher(tcp);
         return;
     }
     if (tcp->buffer != NULL && buffer->base == tcp->buffer) {
@@ -340,6 +352,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         wake_reader(tcp, TR_OK);
     } else {
         tcp->stash_end += (size_t)size;
+        wake_watcher(tcp);
     }
 }
 
@@ -402,6 +415,42 @@ tr_tcp_read(tr_self *self, tr_tcp *tcp, void *buffer, size_t capacity, tr_durati
         *out_size = tcp->got;
     }
     return err;
+}
+
+// In a select. Where there is no memory to read ahead, reading has stopped and the branch is ready:
+// tr_tcp_read has memory of its caller's.
+static bool
+is_readable(tri_parking *parking)
+{
+    const tr_tcp *tcp = parking->object;
+    return tcp->stash_at != tcp->stash_end || tcp->read_end != TR_OK || !tcp->is_reading;
+}
+
+static void
+watch(tri_parking *parking)
+{
+    tr_tcp *tcp = parking->object;
+    TRI_ASSERT(tcp->owner == parking->who, "slot %u waits for another's connection",
+               parking->who->slot);
+    tcp->watcher = parking->who;
+    if (tcp->read_end == TR_OK) {
+        tr_err_t err = start_reading(tcp);
+        (void)err; // tr_tcp_read will say
+    }
+}
+
+static void
+unwatch(tri_parking *parking)
+{
+    ((tr_tcp *)parking->object)->watcher = NULL;
+}
+
+tr_branch_t
+tr_when_readable(tr_tcp *tcp)
+{
+    static const tri_parking_ops ops = {
+        .what = "tcp read", .is_ready = is_readable, .enter = watch, .leave = unwatch};
+    return tri_branch(&ops, tcp);
 }
 
 // ---- writing

@@ -76,6 +76,21 @@ add_bytes(const tr_field_t *field, void *at, void *arg)
     }
 }
 
+static void
+note_local(const tr_field_t *field, void *at, void *arg)
+{
+    (void)at;
+    *(bool *)arg |= field->kind == TR_KIND_LOCAL;
+}
+
+bool
+tri_parts_has_local(const tr_type_t *type, const void *value)
+{
+    bool has_local = false;
+    walk(type, value, note_local, &has_local);
+    return has_local;
+}
+
 uint64_t
 tri_parts_bytes_walk(const tr_type_t *type, const void *value)
 {

@@ -30,6 +30,9 @@ static inline void tri_parts_release(const tr_type_t *type, void *value, bool ow
 // stay; such a copy shares them.
 static inline void tri_parts_blank(const tr_type_t *type, void *value);
 
+// Whether there is a local object in it.
+bool tri_parts_has_local(const tr_type_t *type, const void *value);
+
 // ---- below: the way of the types without parts, which is worth a call saved --------------------
 
 uint64_t tri_parts_bytes_walk(const tr_type_t *type, const void *value);

@@ -364,6 +364,7 @@ worker_init(tri_worker *worker, tri_sched *sched, uint32_t index, size_t stack_b
     tri_inbox_init(&worker->injected, false);
     tri_pool_init(&worker->pool, &sched->depot);
     tri_wheel_init(&worker->wheel, tri_clock_ns());
+    tri_rng_init(&worker->rng, (uint64_t)tri_clock_ns() + worker->index);
     for (unsigned class = 0; class < TRI_STACK_CLASSES; class ++) {
         size_t smallest = class == 0 ? stack_bytes : worker->stacks[0].stack_bytes;
         tr_err_t err = tri_stack_pool_init(&worker->stacks[class], smallest << class);

@@ -12,6 +12,7 @@
 
 #include "base/inbox.h"
 #include "base/pool.h"
+#include "base/rng.h"
 #include "base/wheel.h"
 #include "sched/poller.h"
 #include "sched/stack.h"
@@ -66,6 +67,7 @@ struct tri_worker {
     bool is_warm;     // idle stacks may hold pages that the system could have back
     tri_stack *spare; // so that abandoning a stack cannot fail
     tri_wheel wheel;
+    tri_rng rng;            // for choices where any is right
     tri_fiber thread_fiber; // of the thread itself, while it runs the worker
     pthread_t thread;
     void *signal_stack; // of the thread, for the fault handler

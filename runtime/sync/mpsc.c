@@ -10,6 +10,7 @@
 #include "actor/send.h"
 #include "base/memory.h"
 #include "sync/end.h"
+#include "sync/ops.h"
 
 struct tr_mpsc_tx {
     tri_end end;
@@ -179,27 +180,16 @@ tr_mpsc_is_closed(const tr_mpsc_tx *tx)
     return tri_actor_ref(slot).raw != tx->ref.raw || (TRI_PEEK(&slot->load) & TRI_LOAD_CLOSED) != 0;
 }
 
-struct closed_parking {
-    tri_parking parking;
-    tr_mpsc_tx *tx;
-};
-
-static tr_mpsc_tx *
-tx_of(tri_parking *parking)
-{
-    return TRI_CONTAINER(parking, struct closed_parking, parking)->tx;
-}
-
 static bool
 is_closed(tri_parking *parking)
 {
-    return tr_mpsc_is_closed(tx_of(parking));
+    return tr_mpsc_is_closed(parking->object);
 }
 
 static void
 enter_parked(tri_parking *parking)
 {
-    tri_channel *channel = tx_of(parking)->channel;
+    tri_channel *channel = ((tr_mpsc_tx *)parking->object)->channel;
     pthread_mutex_lock(&channel->lock);
     tri_list_push_back(&channel->parked, &parking->link);
     pthread_mutex_unlock(&channel->lock);
@@ -208,20 +198,19 @@ enter_parked(tri_parking *parking)
 static void
 leave_parked(tri_parking *parking)
 {
-    tri_channel *channel = tx_of(parking)->channel;
+    tri_channel *channel = ((tr_mpsc_tx *)parking->object)->channel;
     pthread_mutex_lock(&channel->lock);
     tri_list_remove(&parking->link);
     pthread_mutex_unlock(&channel->lock);
 }
 
+static const tri_parking_ops closed_ops = {
+    .what = "mpsc closed", .is_ready = is_closed, .enter = enter_parked, .leave = leave_parked};
+
 tr_err_t
 tr_mpsc_await_closed(tr_self *self, tr_mpsc_tx *tx, tr_duration_t timeout)
 {
-    struct closed_parking closed = {
-        .parking = {.is_ready = is_closed, .enter = enter_parked, .leave = leave_parked},
-        .tx = tx,
-    };
-    return tri_park(tx->end.rt, self, &closed.parking, "mpsc closed", timeout);
+    return tri_park_for(tx->end.rt, self, &closed_ops, tx, timeout);
 }
 
 // ---- the receiving end
@@ -341,53 +330,43 @@ tr_mpsc_rx_close(tr_mpsc_rx *rx)
 
 // ---- receiving
 
-struct recv_parking {
-    tri_parking parking;
-    tr_self *self;
-    tr_mpsc_rx *rx;
-    tr_message *found;
-};
-
-static struct recv_parking *
-recv_of(tri_parking *parking)
-{
-    return TRI_CONTAINER(parking, struct recv_parking, parking);
-}
-
 static bool
 has_message(tri_parking *parking)
 {
-    struct recv_parking *recv = recv_of(parking);
-    recv->found = tri_channel_take(recv->rx->channel, tri_end_worker(&recv->rx->end));
-    return recv->found != NULL || tri_channel_is_drained(recv->rx->channel);
+    tr_mpsc_rx *rx = parking->object;
+    return tri_channel_has_mail(rx->channel, tri_end_worker(&rx->end)) ||
+           tri_channel_is_drained(rx->channel);
 }
 
 static void
 enter_recv(tri_parking *parking)
 {
-    struct recv_parking *recv = recv_of(parking);
-    if (recv->self == NULL) {
-        tri_channel_set_consumer(recv->rx->channel, parking->who);
+    tr_mpsc_rx *rx = parking->object;
+    if (rx->end.holder == NULL) {
+        tri_channel_set_consumer(rx->channel, parking->who);
     }
-    recv->rx->channel->is_awaited = true;
+    rx->channel->is_awaited = true;
 }
 
 static void
 leave_recv(tri_parking *parking)
 {
-    struct recv_parking *recv = recv_of(parking);
-    recv->rx->channel->is_awaited = false;
-    if (recv->self == NULL) {
-        tri_channel_set_consumer(recv->rx->channel, NULL);
+    tr_mpsc_rx *rx = parking->object;
+    rx->channel->is_awaited = false;
+    if (rx->end.holder == NULL) {
+        tri_channel_set_consumer(rx->channel, NULL);
     }
 }
 
+const tri_parking_ops tri_mpsc_recv_ops = {
+    .what = "mpsc recv", .is_ready = has_message, .enter = enter_recv, .leave = leave_recv};
+
 // What there is now.
 static tr_message *
-take_now(tr_self *self, tr_mpsc_rx *rx)
+take_now(tr_mpsc_rx *rx)
 {
-    if (self != NULL) {
-        return tri_channel_take(rx->channel, tri_actor_worker(self));
+    if (rx->end.holder != NULL) {
+        return tri_channel_take(rx->channel, tri_end_worker(&rx->end));
     }
     tri_channel_hold(rx->channel);
     tr_message *msg = tri_channel_take(rx->channel, NULL);
@@ -395,32 +374,18 @@ take_now(tr_self *self, tr_mpsc_rx *rx)
     return msg;
 }
 
-static tr_err_t
-await_message(tr_self *self, tr_mpsc_rx *rx, tr_duration_t timeout, tr_message **out)
-{
-    if (timeout.ns == 0) {
-        return tri_channel_is_drained(rx->channel) ? TR_ECLOSED : TR_ETIMEOUT;
-    }
-    struct recv_parking recv = {
-        .parking = {.is_ready = has_message, .enter = enter_recv, .leave = leave_recv},
-        .self = self,
-        .rx = rx,
-    };
-    tr_err_t err = tri_park(rx->end.rt, self, &recv.parking, "mpsc recv", timeout);
-    *out = recv.found;
-    return err == TR_OK && recv.found == NULL ? TR_ECLOSED : err;
-}
-
 tr_err_t
 tr_mpsc_recv(tr_self *self, tr_mpsc_rx *rx, const tr_message **out, tr_duration_t timeout)
 {
     tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
-    if (err != TR_OK) {
-        return err;
-    }
-    tr_message *msg = take_now(self, rx);
-    if (msg == NULL) {
-        err = await_message(self, rx, timeout, &msg);
+    tr_message *msg = NULL;
+    while (err == TR_OK && (msg = take_now(rx)) == NULL) {
+        // In this order: what is let in while we look is seen.
+        if (tri_channel_is_drained(rx->channel)) {
+            return TR_ECLOSED;
+        }
+        err = timeout.ns == 0 ? TR_ETIMEOUT
+                              : tri_park_for(rx->end.rt, self, &tri_mpsc_recv_ops, rx, timeout);
     }
     if (err == TR_OK) {
         tri_call_lend_out(rx->end.rt, self, msg);

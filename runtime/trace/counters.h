@@ -20,6 +20,9 @@ typedef enum tri_counter {
     TRI_DEAD,
     TRI_RETURNED,
     TRI_DISCARDED,
+    // Of broadcasts: copies that readers are to get, and that they got or will not get any more.
+    TRI_COPIES_SENT,
+    TRI_COPIES_READ,
     // Lives.
     TRI_SPAWNED,
     TRI_ENDED,

@@ -1,0 +1,29 @@
+// token.h: the sending end of a oneshot: the duty, or the right, to answer once. It answers a
+// request, by mail to who called, or puts its answer into a cell, where a receiver looks for it.
+#ifndef TRI_ACTOR_TOKEN_H
+#define TRI_ACTOR_TOKEN_H
+
+#include "troupe/call.h"
+
+#include "actor/cell.h"
+#include "actor/park.h"
+
+// A token is the value of a message: the room for an error answer, so that ending it without memory
+// is possible. `sender` and `request` of that message say whom it answers, where it has no cell.
+struct tr_token {
+    tri_list link;       // in cold.tokens of the life that holds it
+    int64_t deadline_ns; // of the request
+    tri_cell *cell;
+    tr_runtime *rt;
+};
+
+// A token for a cell, held by `self` or by nobody that ends by itself; NULL: no memory.
+tr_token *tri_token_create(tr_runtime *rt, tri_actor *self, tri_cell *cell);
+
+// What tr_token_await_unwanted waits for.
+extern const tri_parking_ops tri_token_unwanted_ops;
+
+// Owner: a life ends with these duties open.
+void tri_tokens_fail(tri_actor *actor, tr_err_t error);
+
+#endif
