@@ -45,10 +45,10 @@ typedef struct tr_broadcast_tx tr_broadcast_tx;
 typedef struct tr_broadcast_rx tr_broadcast_rx;
 
 /** So that an end can be a field of a message: local(tr_broadcast_tx). */
-TR_API extern const tr_local_t tr_broadcast_tx_local;
+extern TR_API const tr_local_t tr_broadcast_tx_local;
 
 /** So that a reader can be a field of a message: local(tr_broadcast_rx). */
-TR_API extern const tr_local_t tr_broadcast_rx_local;
+extern TR_API const tr_local_t tr_broadcast_rx_local;
 
 /** Zero is the default of both fields. */
 typedef struct tr_broadcast_opts {

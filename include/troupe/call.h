@@ -80,7 +80,7 @@ TR_API TR_MUST_CHECK tr_err_t tr_reply_error(tr_self *self, tr_err_t error);
 typedef struct tr_token tr_token;
 
 /** So that a token can be a field of a message: local(tr_token). */
-TR_API extern const tr_local_t tr_token_local;
+extern TR_API const tr_local_t tr_token_local;
 
 /**
  * Keep the duty to answer beyond the handler. Answer it once, with tr_token_reply or

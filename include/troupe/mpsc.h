@@ -46,10 +46,10 @@ typedef struct tr_mpsc_tx tr_mpsc_tx;
 typedef struct tr_mpsc_rx tr_mpsc_rx;
 
 /** So that an end can be a field of a message: local(tr_mpsc_tx). */
-TR_API extern const tr_local_t tr_mpsc_tx_local;
+extern TR_API const tr_local_t tr_mpsc_tx_local;
 
 /** So that an end can be a field of a message: local(tr_mpsc_rx). */
-TR_API extern const tr_local_t tr_mpsc_rx_local;
+extern TR_API const tr_local_t tr_mpsc_rx_local;
 
 /** Zero is the default of every field. */
 typedef struct tr_mpsc_opts {

@@ -36,7 +36,7 @@ TR_BEGIN_DECLS
 typedef struct tr_oneshot tr_oneshot;
 
 /** So that the receiving end can be a field of a message: local(tr_oneshot). */
-TR_API extern const tr_local_t tr_oneshot_local;
+extern TR_API const tr_local_t tr_oneshot_local;
 
 /**
  * Make a oneshot; both ends belong to `self`.

@@ -23,6 +23,7 @@
 #include "troupe/socket.h"
 #include "troupe/supervisor.h"
 #include "troupe/tcp.h"
+#include "troupe/topic.h"
 #include "troupe/watch.h"
 
 #endif

@@ -35,10 +35,10 @@ typedef struct tr_watch_tx tr_watch_tx;
 typedef struct tr_watch_rx tr_watch_rx;
 
 /** So that an end can be a field of a message: local(tr_watch_tx). */
-TR_API extern const tr_local_t tr_watch_tx_local;
+extern TR_API const tr_local_t tr_watch_tx_local;
 
 /** So that a reader can be a field of a message: local(tr_watch_rx). */
-TR_API extern const tr_local_t tr_watch_rx_local;
+extern TR_API const tr_local_t tr_watch_rx_local;
 
 /**
  * Make a watch with its first value, which its first reader has seen. Both ends belong to `self`.
