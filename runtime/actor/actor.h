@@ -141,8 +141,9 @@ struct tr_self {
     tr_message *answers;   // lent until the handler returns
     tri_cold *cold;
     tr_runtime *rt;
-    _Atomic uint64_t received; // messages taken in, ever
-    _Atomic uint64_t handled;
+    // What became of the messages of this mailbox, by tri_counter_t; accepted means taken in. The
+    // owner counts, but for the dropped: senders do.
+    _Atomic uint64_t ledger[TRI_LEDGER];
     _Atomic uint64_t parent;    // tr_ref_t
     _Atomic(const char *) name; // its own, in cold; changed under the runtime's lock; NULL: none
     _Atomic(const char *) waits_for; // text for observers; NULL: it does not wait

@@ -300,14 +300,20 @@ tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg)
 }
 
 void
-tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error)
+tri_call_give_back(tr_runtime *rt, tri_actor *self, tr_message *msg, tr_err_t error)
 {
+    tri_worker *here = self != NULL ? tri_actor_worker(self) : NULL;
     if ((msg->meta & TRI_MSG_TAKEN) == 0) {
         tri_destroy_message(rt, here, msg);
         return;
     }
     bool is_handled = error == TR_ENOREPLY || error == TR_EUNHANDLED;
-    tri_count_at(rt, here, is_handled ? TRI_HANDLED : TRI_FAILED);
+    tri_counter_t what = is_handled ? TRI_HANDLED : TRI_FAILED;
+    if (self != NULL && (msg->meta & TRI_MSG_MINE) != 0) {
+        tri_settle(self, what);
+    } else {
+        tri_count_at(rt, here, what); // a channel's, whose own ledger has it
+    }
     tri_call_fail(rt, here, msg, error);
 }
 
@@ -318,7 +324,7 @@ give_back_list(tri_actor *actor, tr_message **list, tr_err_t error)
         tr_message *msg = *list;
         tri_mail *next = msg->parcel.mail.next;
         *list = next == NULL ? NULL : TRI_CONTAINER(next, tr_message, parcel.mail);
-        tri_call_give_back(actor->rt, tri_actor_worker(actor), msg, error);
+        tri_call_give_back(actor->rt, actor, msg, error);
     }
 }
 
@@ -387,5 +393,5 @@ tr_release(tr_self *self, const void *value)
     }
     TRI_ASSERT(msg != NULL, "%s releases %p, which was not lent to it", tri_actor_name(self),
                value);
-    tri_call_give_back(self->rt, tri_actor_worker(self), msg, TR_ENOREPLY);
+    tri_call_give_back(self->rt, self, msg, TR_ENOREPLY);
 }

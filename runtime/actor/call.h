@@ -36,8 +36,8 @@ void tri_call_lend_taken(tr_message **list, tr_message *msg);
 // A message taken out for `self` is lent to its handler; NULL: to a thread outside.
 void tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg);
 
-// A message that was lent goes back; `error` as above.
-void tri_call_give_back(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error);
+// A message that was lent to `self`, or to a thread outside, goes back; `error` as above.
+void tri_call_give_back(tr_runtime *rt, tri_actor *self, tr_message *msg, tr_err_t error);
 
 // What an answer means for the one who called: TR_OK, the error it carries, or TR_ETYPE.
 tr_err_t tri_call_verdict(const tr_message *answer, const tr_type_t *expect);

@@ -142,8 +142,7 @@ tri_channel_open(tr_runtime *rt, const tri_channel_opts_t *opts, tri_channel **o
     TRI_SHOW(&slot->bound_count, opts->count != 0 ? opts->count : DEFAULT_COUNT);
     TRI_SHOW(&slot->bound_bytes, opts->bytes != 0 ? opts->bytes : DEFAULT_BYTES);
     TRI_SHOW(&slot->policy, (uint32_t)opts->full);
-    TRI_SHOW(&slot->received, 0);
-    TRI_SHOW(&slot->handled, 0);
+    tri_ledger_clear(slot);
     TRI_SHOW(&slot->load, 0); // nobody has the address yet, and nothing was on its way
     pthread_mutex_unlock(&channel->lock);
     show(rt, slot, &channel_behavior, name);
@@ -216,7 +215,7 @@ tri_channel_take(tri_channel *channel, tri_worker *here)
     for (;;) {
         tr_message *msg = tri_mailbox_pop(slot);
         if (msg != NULL && !tri_mailbox_shed(slot, msg)) {
-            TRI_BUMP(&slot->handled, 1);
+            TRI_BUMP(&slot->ledger[TRI_HANDLED], 1); // the runtime's, when it is given back
             return msg;
         }
         if (msg == NULL && has_looked) {
@@ -333,10 +332,10 @@ tri_channel_is_drained(const tri_channel *channel)
 }
 
 static void
-discard_mail(tri_channel *channel, tri_worker *here)
+discard_mail(tri_channel *channel)
 {
     for (tr_message *msg; (msg = tri_mailbox_pop(channel->slot)) != NULL;) {
-        tri_count_at(channel->slot->rt, here, TRI_DISCARDED);
+        tri_settle(channel->slot, TRI_DISCARDED);
         tri_lane_append(&channel->dead, msg);
     }
 }
@@ -354,7 +353,8 @@ tri_channel_close(tri_channel *channel, tri_worker *here)
     TRI_SHOW(&slot->parent, 0);
     TRI_SHOW(&slot->generation, TRI_PEEK(&slot->generation) + 1);
     tri_mailbox_refuse_rooms(slot, TR_EDEAD);
-    discard_mail(channel, here);
+    discard_mail(channel);
+    tri_ledger_check(slot);
     tri_monitor_tell_watchers(slot);
     // What is on its way still is dead from now on; nobody comes to look, so all of it wakes.
     channel->is_awaited = true;

@@ -22,7 +22,7 @@ static void
 take_message(tri_actor *actor, tr_message *msg)
 {
     if (TRI_LIKELY(!is_gone(actor, msg))) {
-        TRI_BUMP(&actor->received, 1);
+        TRI_BUMP(&actor->ledger[TRI_ACCEPTED], 1);
         tri_mailbox_append(actor, msg);
         return;
     }

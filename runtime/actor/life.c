@@ -194,8 +194,7 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
     actor->has_window = opts->full == TR_DROP_OLDEST;
     TRI_SHOW(&actor->task.worker, place_of(rt, near, opts));
     TRI_SHOW(&actor->incarnation, 0);
-    TRI_SHOW(&actor->received, 0);
-    TRI_SHOW(&actor->handled, 0);
+    tri_ledger_clear(actor);
     TRI_SHOW(&actor->orders, 0);
     init_life(actor);
     if (parent != NULL) {
@@ -341,7 +340,7 @@ static void
 discard_mail(tri_actor *actor)
 {
     for (tr_message *msg; (msg = tri_mailbox_pop(actor)) != NULL;) {
-        tri_actor_count(actor, TRI_DISCARDED);
+        tri_settle(actor, TRI_DISCARDED);
         tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_EDEAD);
     }
 }
@@ -372,6 +371,7 @@ tri_life_finish(tri_actor *actor)
     tri_mailbox_refuse_rooms(actor, TR_EDEAD);
     TRI_SHOW(&actor->phase, TRI_PHASE_DEAD);
     discard_mail(actor);
+    tri_ledger_check(actor);
     discard_notices(actor);
     tri_monitor_tell_watchers(actor);
     if (TRI_PEEK(&actor->name) != NULL) {

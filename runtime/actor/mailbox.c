@@ -146,7 +146,7 @@ tri_mailbox_shed(tri_actor *actor, tr_message *msg)
         deadline >= (here != NULL ? tri_worker_clock(here) : tri_clock_ns())) {
         return false;
     }
-    tri_count_at(actor->rt, here, TRI_EXPIRED);
+    tri_settle(actor, TRI_EXPIRED);
     tri_call_fail(actor->rt, here, msg, TR_ETIMEOUT);
     return true;
 }
@@ -299,4 +299,29 @@ tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant)
     tri_actor *target = tri_table_at(&rt->table, (uint32_t)room->target.raw);
     grant->parcel.type = &tri_system_types[TRI_SYSTEM_GIVE_BACK];
     tri_actor_post(here, target, &grant->parcel, true);
+}
+
+// ---- the ledger of one mailbox
+
+void
+tri_ledger_clear(tri_actor *actor)
+{
+    for (int i = 0; i < TRI_LEDGER; i++) {
+        TRI_SHOW(&actor->ledger[i], 0);
+    }
+}
+
+void
+tri_ledger_check(const tri_actor *actor)
+{
+    uint64_t received = TRI_PEEK(&actor->ledger[TRI_ACCEPTED]);
+    uint64_t handled = TRI_PEEK(&actor->ledger[TRI_HANDLED]);
+    uint64_t failed = TRI_PEEK(&actor->ledger[TRI_FAILED]);
+    uint64_t expired = TRI_PEEK(&actor->ledger[TRI_EXPIRED]);
+    uint64_t discarded = TRI_PEEK(&actor->ledger[TRI_DISCARDED]);
+    TRI_ASSERT(received == handled + failed + expired + discarded,
+               "slot %u, %llu received, %llu handled, %llu failed, %llu expired, %llu discarded",
+               actor->slot, (unsigned long long)received, (unsigned long long)handled,
+               (unsigned long long)failed, (unsigned long long)expired,
+               (unsigned long long)discarded);
 }

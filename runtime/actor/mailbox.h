@@ -101,6 +101,11 @@ void tri_mailbox_shrink(tri_actor *actor, uint64_t bytes);
 // Any: no more room is given, for good.
 void tri_mailbox_shut(tri_actor *actor);
 
+// Owner: the ledger of one mailbox begins at nothing; and with nothing left in it, every message
+// that it ever took in has come to one end.
+void tri_ledger_clear(tri_actor *actor);
+void tri_ledger_check(const tri_actor *actor);
+
 // Owner: append to the lane that the message is for.
 void tri_mailbox_append(tri_actor *actor, tr_message *msg);
 

@@ -91,7 +91,7 @@ tr_receive(tr_self *self, const tr_type_t *const *types, size_t count, const tr_
     if (err != TR_OK) {
         return err;
     }
-    TRI_BUMP(&self->handled, 1);
+    receive.found->meta |= TRI_MSG_MINE;
     tri_call_lend_taken(&self->answers, receive.found);
     *out = receive.found;
     return TR_OK;

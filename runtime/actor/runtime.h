@@ -75,6 +75,23 @@ tri_count_at(tr_runtime *rt, tri_worker *here, tri_counter_t what)
     tri_count_at_by(rt, here, what, 1);
 }
 
+// Owner: a message of this mailbox has come to its end, as `what`.
+static inline void
+tri_settle(tri_actor *actor, tri_counter_t what)
+{
+    TRI_BUMP(&actor->ledger[what], 1);
+    tri_count_at(actor->rt, tri_actor_worker(actor), what);
+}
+
+// A sender: a message for this mailbox was dropped by its policy.
+static inline void
+tri_settle_dropped(tr_runtime *rt, tri_worker *here, tri_actor *target)
+{
+    // relaxed, unpaired: a sum; nothing else is concluded from it.
+    atomic_fetch_add_explicit(&target->ledger[TRI_DROPPED], 1, memory_order_relaxed);
+    tri_count_at(rt, here, TRI_DROPPED);
+}
+
 static inline void
 tri_destroy_message(tr_runtime *rt, tri_worker *here, tr_message *msg)
 {

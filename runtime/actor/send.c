@@ -118,10 +118,10 @@ await_room(tri_actor *self, tri_actor *target, tr_ref_t to, tr_message *msg, int
 // The policy is to drop what comes when there is no room. It counts as accepted and dropped; a
 // caller is told at once, so that a dropped call answers too.
 static tr_err_t
-drop_newest(tr_runtime *rt, tri_worker *here, tr_message *msg)
+drop_newest(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_message *msg)
 {
     tri_count_at(rt, here, TRI_ACCEPTED);
-    tri_count_at(rt, here, TRI_DROPPED);
+    tri_settle_dropped(rt, here, target);
     if ((msg->meta & TRI_MSG_CALL) != 0) {
         return TR_EFULL;
     }
@@ -144,8 +144,9 @@ tri_send_try(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, t
         tri_send_deliver(rt, here, target, to, msg, now_ns);
         return TR_OK;
     }
-    return err == TR_EFULL && may_drop && policy == TR_DROP_NEWEST ? drop_newest(rt, here, msg)
-                                                                   : err;
+    return err == TR_EFULL && may_drop && policy == TR_DROP_NEWEST
+               ? drop_newest(rt, here, target, msg)
+               : err;
 }
 
 // It was not taken for `err`: wait for room where that helps. Takes the message.

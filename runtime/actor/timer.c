@@ -40,7 +40,7 @@ fire(tri_timer *timer, void *worker)
 {
     struct delayed *delayed = TRI_CONTAINER(timer, struct delayed, timer);
     tri_actor *actor = delayed->actor;
-    TRI_BUMP(&actor->received, 1);
+    TRI_BUMP(&actor->ledger[TRI_ACCEPTED], 1);
     delayed->msg->sent_tick = (uint32_t)(((tri_worker *)worker)->now_ns >> 20);
     tri_mailbox_append(actor, delayed->msg);
     free_delayed(delayed);
@@ -96,7 +96,9 @@ drop_one(tri_actor *actor, tr_message *msg)
         tri_mailbox_discharge(actor, tri_message_charge_of(msg));
     }
     if ((msg->meta & TRI_MSG_ACCEPTED) != 0) {
-        tri_actor_count(actor, TRI_DISCARDED);
+        tri_settle(actor, TRI_DISCARDED);
+    } else {
+        TRI_BUMP(&actor->ledger[TRI_ACCEPTED], (uint64_t)-1); // as if it had not come
     }
     tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
 }

@@ -52,10 +52,7 @@ put_down(tri_actor *actor, tr_err_t verdict)
         return;
     }
     actor->in_hand = NULL;
-    tri_actor_count(actor, is_handled ? TRI_HANDLED : TRI_FAILED);
-    if (is_handled) {
-        TRI_BUMP(&actor->handled, 1);
-    }
+    tri_settle(actor, is_handled ? TRI_HANDLED : TRI_FAILED);
     if (verdict == TR_EUNHANDLED) {
         tri_report_unhandled(actor->rt, TRI_PEEK(&actor->behavior), msg->parcel.type);
     }

@@ -85,8 +85,12 @@ view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
         .queued_bytes = tri_load_bytes(load),
         .mailbox_count = TRI_PEEK(&actor->bound_count),
         .mailbox_bytes = TRI_PEEK(&actor->bound_bytes),
-        .received = TRI_PEEK(&actor->received),
-        .handled = TRI_PEEK(&actor->handled),
+        .received = TRI_PEEK(&actor->ledger[TRI_ACCEPTED]),
+        .handled = TRI_PEEK(&actor->ledger[TRI_HANDLED]),
+        .failed = TRI_PEEK(&actor->ledger[TRI_FAILED]),
+        .expired = TRI_PEEK(&actor->ledger[TRI_EXPIRED]),
+        .dropped = TRI_PEEK(&actor->ledger[TRI_DROPPED]),
+        .discarded = TRI_PEEK(&actor->ledger[TRI_DISCARDED]),
     };
     const char *own;
     const char *behavior;

@@ -40,8 +40,13 @@ typedef struct tri_actor_view {
     uint64_t queued_bytes;
     uint32_t mailbox_count; // its bounds
     uint64_t mailbox_bytes;
-    uint64_t received; // messages ever taken in
-    uint64_t handled;  // messages ever handled
+    // Messages ever taken in, and what became of them.
+    uint64_t received;
+    uint64_t handled;
+    uint64_t failed;
+    uint64_t expired;
+    uint64_t dropped;
+    uint64_t discarded;
 } tri_actor_view_t;
 
 // Copy up to `capacity` live actors, in slot order, beginning with slot *cursor (0 at first).

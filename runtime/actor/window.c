@@ -136,7 +136,7 @@ tri_window_push(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to
         tri_count_at(rt, here, TRI_ACCEPTED);
     }
     for (tr_message *old; (old = tri_lane_pop(&dropped)) != NULL;) {
-        tri_count_at(rt, here, TRI_DROPPED);
+        tri_settle_dropped(rt, here, target);
         tri_call_fail(rt, here, old, TR_EFULL);
     }
     if (err == TR_OK && is_news) {
@@ -155,7 +155,7 @@ tri_window_pop(tri_actor *actor, bool has_own)
     tr_message *msg = high || !has_own ? take(actor, window, high) : NULL;
     pthread_mutex_unlock(&window->lock);
     if (msg != NULL) {
-        TRI_BUMP(&actor->received, 1);
+        TRI_BUMP(&actor->ledger[TRI_ACCEPTED], 1);
     }
     return msg;
 }
@@ -184,7 +184,7 @@ tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void 
     }
     if (msg != NULL) {
         msg = uncount(actor, window, msg);
-        TRI_BUMP(&actor->received, 1);
+        TRI_BUMP(&actor->ledger[TRI_ACCEPTED], 1);
     }
     window->is_searched = msg == NULL;
     pthread_mutex_unlock(&window->lock);

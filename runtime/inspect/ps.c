@@ -24,7 +24,7 @@ pack_ref(tri_reply_t *reply, const char *key, tr_ref_t ref)
 void
 tri_method_pack_actor(tri_reply_t *reply, const tri_actor_view_t *view)
 {
-    msgpack_pack_map(&reply->packer, 14);
+    msgpack_pack_map(&reply->packer, 18);
     pack_ref(reply, "id", view->ref);
     pack_ref(reply, "parent", view->parent);
     tri_reply_pair(reply, "name", view->name);
@@ -39,6 +39,10 @@ tri_method_pack_actor(tri_reply_t *reply, const tri_actor_view_t *view)
     tri_reply_uint(reply, "mailbox_bytes", view->mailbox_bytes);
     tri_reply_uint(reply, "received", view->received);
     tri_reply_uint(reply, "handled", view->handled);
+    tri_reply_uint(reply, "failed", view->failed);
+    tri_reply_uint(reply, "expired", view->expired);
+    tri_reply_uint(reply, "dropped", view->dropped);
+    tri_reply_uint(reply, "discarded", view->discarded);
 }
 
 // Which actors are asked for: those of this name, or whose name is like this; both empty: all.

@@ -47,6 +47,7 @@ static_assert(sizeof(struct tr_message) == 48, "header and 16 bytes of payload s
 #define TRI_MSG_ACCEPTED 0x0800u // of a timer: the ledger has it
 #define TRI_MSG_TAKEN    0x1000u // out of a mailbox in the middle of a handler; not settled yet
 #define TRI_MSG_OWNS     0x2000u // its locals are its own
+#define TRI_MSG_MINE     0x4000u // of a TAKEN one: the mailbox was that of who took it
 #define TRI_MSG_FLAGS    0xffffu
 
 // What a message takes of a bound in bytes.

@@ -20,6 +20,7 @@ typedef enum tri_counter {
     TRI_DEAD,
     TRI_RETURNED,
     TRI_DISCARDED,
+    TRI_LEDGER, // how many of these
     // Of broadcasts: copies that readers are to get, and that they got or will not get any more.
     TRI_COPIES_SENT,
     TRI_COPIES_READ,

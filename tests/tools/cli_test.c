@@ -61,7 +61,8 @@ Test(cli, wrong_arguments_are_named_with_the_nearest_right_one)
     expect_usage("ps", "--jsno", NULL, "'--jsno'; did you mean '--json'?");
     expect_usage("a\033[2Jb", NULL, NULL, "'a\\x1b[2Jb'");
     expect_usage("mailbox", NULL, NULL, "mailbox wants an actor");
-    expect_usage("stats", "more", NULL, "no place for 'more'");
+    expect_usage("tree", "more", NULL, "no place for 'more'");
+    expect_usage("stats", "one", "more", "no place for 'more'");
     expect_usage("-p", NULL, NULL, "--pid wants a value");
     expect_usage("-p", "12x", "ps", "not '12x'");
     expect_usage("-p0", "ps", NULL, "--pid wants a number from 1");

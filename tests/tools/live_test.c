@@ -88,6 +88,19 @@ Test(live, mailbox_shows_the_fields_and_hides_the_secret)
     cr_expect(has("\"type\":\"live_note\"") && has("\"password\":\"***\""), "%s", run.out);
 }
 
+Test(live, stats_of_an_actor_show_the_ledger_of_its_mailbox)
+{
+    exec("stats", "dozer", NULL);
+    cr_expect(has("RECEIVED") && has("DISCARDED") && has("dozer"), "%s", run.out);
+    exec("stats", "doz*", "--json");
+    cr_expect(has("\"name\":\"dozer\"") && has("\"failed\":0") && has("\"expired\":0"), "%s",
+              run.out);
+    char number[24];
+    snprintf(number, sizeof number, "%ld", (long)getpid());
+    command_exec(&run, "-p", number, "stats", "nobody", NULL);
+    cr_expect(run.status == 3, "exit %d: %s", run.status, run.err);
+}
+
 Test(live, stats_show_the_ledger)
 {
     exec("stats", NULL, NULL);

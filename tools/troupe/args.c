@@ -138,7 +138,8 @@ read_word(args *out, const char *word, bool *has_command)
         }
         return unknown("command", word, commands, COMMANDS);
     }
-    bool takes_actor = out->command == ARGS_PS || out->command == ARGS_MAILBOX;
+    bool takes_actor =
+        out->command == ARGS_PS || out->command == ARGS_MAILBOX || out->command == ARGS_STATS;
     bool is_asked = out->command == ARGS_HELP || out->command == ARGS_VERSION;
     if ((!takes_actor || out->actor != NULL) && !is_asked) {
         fprintf(stderr, "troupe: there is no place for '%s' after '%s'\n", quoted(word),

@@ -20,7 +20,7 @@ typedef struct args {
     args_command command;
     long pid;           // 0: not given
     const char *socket; // NULL: not given
-    const char *actor;  // of mailbox, and a filter of ps; NULL: not given
+    const char *actor;  // of mailbox, and a filter of ps and stats; NULL: not given
     uint64_t limit;     // 0: not given
     bool is_json;
     bool is_all;

@@ -1,12 +1,15 @@
-// stats.c: the runtime in numbers, and where its messages went.
+// stats.c: the runtime in numbers, and where its messages went: all of them, or those of some
+// actors.
 #include "command.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "actors.h"
 #include "json.h"
 #include "object.h"
+#include "table.h"
 #include "troupe/trace.h"
 
 typedef struct line {
@@ -59,10 +62,84 @@ print_balance(const msgpack_object *map)
     }
 }
 
+// ---- of some actors
+
+static const table_column columns[] = {
+    {"ID", false, false},     {"NAME", false, true},      {"RECEIVED", true, false},
+    {"HANDLED", true, false}, {"FAILED", true, false},    {"EXPIRED", true, false},
+    {"DROPPED", true, false}, {"DISCARDED", true, false}, {"QUEUED", true, false},
+};
+#define COLUMNS (sizeof columns / sizeof columns[0])
+
+typedef struct listing {
+    table table;
+    text cell;
+    uint64_t id; // the one that is meant; 0: all that are found
+    uint64_t count;
+    bool is_json;
+} listing;
+
+static void
+add_row(listing *l, const msgpack_object *actor)
+{
+    static const char *const numbers[] = {"received", "handled",   "failed", "expired",
+                                          "dropped",  "discarded", "queued"};
+    text_clear(&l->cell);
+    object_ref(&l->cell, object_uint(actor, "id", 0));
+    table_cell(&l->table, text_z(&l->cell));
+    text_clear(&l->cell);
+    table_cell(&l->table, object_text(&l->cell, actor, "name") ? text_z(&l->cell) : "-");
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        table_cellf(&l->table, "%" PRIu64, object_uint(actor, numbers[i], 0));
+    }
+}
+
+static bool
+on_actor(const msgpack_object *actor, void *arg)
+{
+    listing *l = arg;
+    if (l->id != 0 && object_uint(actor, "id", 0) != l->id) {
+        return true;
+    }
+    l->count++;
+    if (l->is_json) {
+        json_record(&l->cell, actor);
+        command_json_line(&l->cell);
+    } else {
+        add_row(l, actor);
+    }
+    return l->id == 0;
+}
+
+static tool_exit
+stats_of_actors(client *c, const args *a)
+{
+    listing l = {.is_json = a->is_json};
+    actors_query query = {.page = TR_TRACE_ACTORS_MAX};
+    if (!actors_is_address(a->actor, &l.id)) {
+        *(actors_is_pattern(a->actor) ? &query.match : &query.name) = a->actor;
+    }
+    table_init(&l.table, columns, COLUMNS);
+    tool_exit status = actors_each(c, &query, on_actor, &l);
+    if (status == TOOL_OK && l.count == 0) {
+        text_clear(&c->why);
+        text_add_z(&c->why, "there is no such actor");
+        status = TOOL_NONE;
+    } else if (!l.is_json) {
+        table_flush(&l.table);
+    }
+    table_fini(&l.table);
+    text_fini(&l.cell);
+    return status == TOOL_OK ? TOOL_OK : command_failed(c, status);
+}
+
 tool_exit
 command_stats(client *c, const args *a)
 {
     const msgpack_object *result;
+    if (a->actor != NULL) {
+        return stats_of_actors(c, a);
+    }
     tool_exit status = client_call(c, TR_TRACE_STATS, NULL, &result);
     if (status != TOOL_OK) {
         return command_failed(c, status);
