@@ -43,7 +43,8 @@ tri_resources_release(tri_actor *actor)
         tri_list_remove(link);
         resource->release(resource, actor);
     }
-    tr_unstash_all(actor); // what was set aside is mail: it waits for the next life
+    actor->has_channels = false; // all are closed; at the next intake `cold` may be gone
+    tr_unstash_all(actor);       // what was set aside is mail: it waits for the next life
     tri_timers_release(actor);
     tri_monitor_end_all(actor);
     tri_tokens_fail(actor, actor->reason == TR_OK ? TR_ENOREPLY : TR_ECRASHED);
