@@ -33,22 +33,23 @@ close_tx(tri_resource *resource, tri_actor *owner)
     tr_mpsc_tx_close(TRI_CONTAINER(resource, tr_mpsc_tx, end.resource));
 }
 
-// Under the channel's lock: those who wait for its being closed look again.
+// Those who wait for its being closed look again.
 static void
 wake_parked(tri_channel *channel, tri_worker *here)
 {
+    pthread_mutex_lock(&channel->lock);
     TRI_LIST_EACH (link, &channel->parked) {
         tri_actor_nudge(here, TRI_CONTAINER(link, tri_parking, link)->who);
     }
+    pthread_mutex_unlock(&channel->lock);
 }
 
+// By the receiver: nobody else can close it meanwhile.
 static void
 shut(tri_channel *channel, tri_worker *here)
 {
     tri_channel_shut(channel, here);
-    pthread_mutex_lock(&channel->lock);
     wake_parked(channel, here);
-    pthread_mutex_unlock(&channel->lock);
 }
 
 // One more sender, if it is still open.
@@ -121,9 +122,13 @@ tr_mpsc_tx_close(tr_mpsc_tx *tx)
     pthread_mutex_lock(&channel->lock);
     bool is_same = tri_channel_ref(channel).raw == tx->ref.raw;
     bool is_last = is_same && --channel->senders == 0;
+    if (is_last) {
+        tri_mailbox_shut(channel->slot); // without the lock it may be another channel already
+    }
     pthread_mutex_unlock(&channel->lock);
     if (is_last) {
-        shut(channel, here);
+        tri_actor_nudge(here, channel->slot);
+        wake_parked(channel, here);
     }
     tri_end_leave(&tx->end);
     tri_free(tx);
