@@ -7,6 +7,7 @@
 #include "actor/window.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/panic.h"
 
 #define DEFAULT_COUNT 256u
 #define DEFAULT_BYTES ((uint64_t)1024 * 1024)
@@ -37,6 +38,9 @@ create(tr_runtime *rt)
     channel->slot->state = channel;
     channel->slot->cold = &channel->cold;
     TRI_SHOW(&channel->slot->phase, TRI_PHASE_CHANNEL);
+    // Nobody has its address, so nobody woke it: whoever does then sees to it, as at every look.
+    bool is_asleep = tri_inbox_sleep(&channel->slot->inbox, true);
+    TRI_ASSERT(is_asleep, "slot %u is fresh: nobody knows its address", channel->slot->slot);
     return channel;
 }
 
