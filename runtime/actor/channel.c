@@ -217,6 +217,10 @@ tri_channel_take(tri_channel *channel, tri_worker *here)
     TRI_SHOW(&slot->task.worker, here);
     bool has_looked = false;
     for (;;) {
+        if (tri_inbox_has_mail(&slot->inbox)) { // a high one may have come
+            tri_channel_attend(channel, here);
+            has_looked = true;
+        }
         tr_message *msg = tri_mailbox_pop(slot);
         if (msg != NULL && !tri_mailbox_shed(slot, msg)) {
             TRI_BUMP(&slot->ledger[TRI_HANDLED], 1); // the runtime's, when it is given back

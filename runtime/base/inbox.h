@@ -108,7 +108,8 @@ static inline bool
 tri_inbox_has_mail(const tri_inbox *inbox)
 {
     // relaxed: a hint, no contents are read through it.
-    return (atomic_load_explicit(&inbox->word, memory_order_relaxed) & ~TRI_INBOX_ASLEEP) != 0;
+    return (atomic_load_explicit(&inbox->word, memory_order_relaxed) &
+            ~(TRI_INBOX_ASLEEP | TRI_INBOX_DEAF)) != 0;
 }
 
 // Owner: take everything, oldest first; NULL when there is nothing.
