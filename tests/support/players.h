@@ -5,8 +5,8 @@
 //     player_begin(&p, true);                  // an actor; false: a thread
 //     player_do(&p, send_five, &e);            // send_five(self, &e), and returns at once
 //     player_done(&p);                         // until it is over
-#ifndef TROUPE_TESTS_API_PLAYERS_H
-#define TROUPE_TESTS_API_PLAYERS_H
+#ifndef TROUPE_TESTS_PLAYERS_H
+#define TROUPE_TESTS_PLAYERS_H
 
 #include "troupe_test.h"
 
