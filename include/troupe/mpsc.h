@@ -15,7 +15,8 @@
  * Ends      A sending end (tr_mpsc_tx) keeps the channel open. An end that an actor has belongs to
  *           that life and is closed with it, so a crash closes what it held. It can be sent in a
  *           message, as a field of kind local(tr_mpsc_tx): it is the message's then, and its
- *           receiver's when that takes it with tr_take. The same holds for the receiving end.
+ *           receiver's when that takes it with tr_take. The same holds for the receiving end; but
+ *           one that is sent into its own channel can be received by nobody, and stays there.
  * Closing   When all sending ends are closed, or the receiver says tr_mpsc_shut, nothing is let in
  *           any more; what is queued is still received, then comes TR_ECLOSED. When the receiving
  *           end is closed, what is queued is discarded.
@@ -81,8 +82,8 @@ TR_API tr_ref_t tr_mpsc_rx_ref(const tr_mpsc_rx *rx);
 
 /**
  * A sending end for the channel with this address.
- * @return TR_OK, TR_ECLOSED when nothing is let in any more, TR_EINVAL when no channel has or had
- *         this address, TR_ENOMEM.
+ * @return TR_OK, TR_ECLOSED when nothing is let in there (any more), TR_EINVAL when this is not the
+ *         address of a channel, TR_ENOMEM.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_mpsc_tx_open(tr_self *self, tr_ref_t ref, tr_mpsc_tx **out);
 
@@ -96,7 +97,8 @@ TR_API void tr_mpsc_tx_close(tr_mpsc_tx *tx);
 /**
  * Send into the channel. As tr_send, with a timeout of its own.
  * @param timeout  how long to wait for room where the policy is TR_SUSPEND; zero: not at all
- * @return TR_OK, TR_ECLOSED, TR_EFULL, TR_ETOOBIG, TR_ETIMEOUT, TR_ECANCELED, TR_ENOMEM
+ * @return TR_OK, TR_ECLOSED, TR_EFULL by its policy, TR_ETOOBIG, TR_ETIMEOUT when there was no room
+ * in time, TR_ECANCELED, TR_ENOMEM
  * @blocks the actor, never the worker; or the thread outside
  */
 TR_API TR_MUST_CHECK tr_err_t tr_mpsc_send(tr_self *self, tr_mpsc_tx *tx, const tr_type_t *type,
@@ -112,10 +114,11 @@ TR_API TR_MUST_CHECK tr_err_t tr_mpsc_await_closed(tr_self *self, tr_mpsc_tx *tx
 /**
  * Receive the next message, in the order of a mailbox: high ones first, at most eight in a row.
  * @param out      borrowed until the handler in progress returns or tr_release; from a thread
- *                 outside, owned: tr_runtime_release. A call is answered with tr_reply_to.
+ *                 outside, owned: tr_runtime_release. A call is answered with tr_reply_to, or
+ *                 tr_runtime_reply_to.
  * @param timeout  zero: only if there is one now
  * @return TR_OK, TR_ECLOSED when it is closed and everything was received, TR_ETIMEOUT,
- *         TR_ECANCELED when self is being stopped, TR_ENOMEM (thread outside only).
+ *         TR_ECANCELED when self is being stopped, TR_ENOMEM when there is none to wait with.
  * @blocks the actor, never the worker; or the thread outside
  */
 TR_API TR_MUST_CHECK tr_err_t tr_mpsc_recv(tr_self *self, tr_mpsc_rx *rx, const tr_message **out,

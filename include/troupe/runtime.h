@@ -114,7 +114,23 @@ TR_API TR_MUST_CHECK tr_err_t tr_runtime_call(tr_runtime *rt, tr_ref_t to, const
                                               const void *value, const tr_type_t *expect, void *out,
                                               tr_duration_t timeout);
 
-/** Give back an answer of tr_runtime_call. NULL is allowed. @threads any */
+/**
+ * Answer a call that a thread outside received from a channel, as tr_reply_to does for an actor.
+ * @param msg  received and not given back yet; one that is given back without an answer is answered
+ *             with TR_ENOREPLY
+ * @return TR_OK, TR_EALREADY when it was answered before, TR_EINVAL when it was not received by
+ * hand, or TR_ENOMEM.
+ * @threads any, but one at a time for one message
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_runtime_reply_to(tr_runtime *rt, const tr_message *msg,
+                                                  const tr_type_t *type, const void *value);
+
+/** The same with an error, any but TR_OK. */
+TR_API TR_MUST_CHECK tr_err_t tr_runtime_reply_error_to(tr_runtime *rt, const tr_message *msg,
+                                                        tr_err_t error);
+
+/** Give back an answer of tr_runtime_call, or a message that a thread outside received. NULL is
+ *  allowed. @threads any */
 TR_API void tr_runtime_release(tr_runtime *rt, const void *value);
 
 /**

@@ -1,7 +1,5 @@
 #include "actor/call.h"
 
-#include "troupe/mailbox.h"
-
 #include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/send.h"
@@ -125,80 +123,6 @@ tr_reply_error(tr_self *self, tr_err_t error)
     tri_call_mark_answered(self);
     tri_message_become_error(answer, error);
     tri_call_answer(self->rt, here, answer, self->in_hand->sender, self->in_hand->request);
-    return TR_OK;
-}
-
-// One that was taken out of a mailbox: the same, with the state of the answer in the message.
-static tr_err_t
-check_taken(const tr_message *msg, bool *out_nobody)
-{
-    *out_nobody = (msg->meta & TRI_MSG_CALL) == 0;
-    if ((msg->meta & TRI_MSG_TAKEN) == 0) {
-        return TR_EINVAL;
-    }
-    return (msg->meta & TRI_MSG_REPLY) != 0 ? TR_EALREADY : TR_OK;
-}
-
-static void
-mark_taken_answered(tr_message *msg)
-{
-    msg->meta = (msg->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
-}
-
-static void
-answer_taken(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_message *answer)
-{
-    tri_call_answer(rt, here, answer, msg->sender, msg->request);
-    mark_taken_answered(msg);
-}
-
-tr_err_t
-tr_reply_to(tr_self *self, const tr_message *msg, const tr_type_t *type, const void *value)
-{
-    bool nobody;
-    if (msg == self->in_hand) {
-        return tr_reply(self, type, value);
-    }
-    tri_worker *here = tri_actor_worker(self);
-    tr_err_t err = check_taken(msg, &nobody);
-    if (err != TR_OK) {
-        return err;
-    }
-    if (nobody) {
-        mark_taken_answered(tri_message_of(msg->value));
-        return TR_OK;
-    }
-    tr_message *answer;
-    err = tri_send_prepare(here, type, value, &answer);
-    if (err == TR_OK) {
-        answer->sender = tri_actor_ref(self);
-        answer_taken(self->rt, here, tri_message_of(msg->value), answer);
-    }
-    return err;
-}
-
-tr_err_t
-tr_reply_error_to(tr_self *self, const tr_message *msg, tr_err_t error)
-{
-    bool nobody;
-    if (msg == self->in_hand) {
-        return tr_reply_error(self, error);
-    }
-    tri_worker *here = tri_actor_worker(self);
-    tr_err_t err = error == TR_OK ? TR_EINVAL : check_taken(msg, &nobody);
-    if (err != TR_OK) {
-        return err;
-    }
-    if (nobody) {
-        mark_taken_answered(tri_message_of(msg->value));
-        return TR_OK;
-    }
-    tr_message *answer = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
-    if (answer == NULL) {
-        return TR_ENOMEM;
-    }
-    tri_message_become_error(answer, error);
-    answer_taken(self->rt, here, tri_message_of(msg->value), answer);
     return TR_OK;
 }
 

@@ -240,9 +240,8 @@ tri_channel_take(tri_channel *channel, tri_worker *here)
 #define HELD UINT64_MAX
 
 static void
-set_consumer(tri_channel *channel, uint64_t consumer)
+set_consumer(tri_channel *channel, uint64_t consumer, tri_lane *dead)
 {
-    tri_lane dead = {.first = NULL};
     pthread_mutex_lock(&channel->lock);
     tri_list_remove(&channel->at_owner);
     TRI_SHOW(&channel->slot->parent, consumer);
@@ -250,21 +249,30 @@ set_consumer(tri_channel *channel, uint64_t consumer)
         // What woke the inbox and nudges the one that leaves is seen to here, by who leaves.
         channel->is_awaited = false;
         attend(channel, NULL);
-        dead = take_dead(channel);
+    }
+    if (dead != NULL) {
+        *dead = take_dead(channel);
     }
     pthread_mutex_unlock(&channel->lock);
-    end_dead(channel->slot->rt, NULL, &dead);
 }
 
 void
 tri_channel_set_consumer(tri_channel *channel, tri_actor *who)
 {
-    set_consumer(channel, who != NULL ? tri_actor_ref(who).raw : 0);
+    tri_lane dead;
+    set_consumer(channel, who != NULL ? tri_actor_ref(who).raw : 0, &dead);
+    end_dead(channel->slot->rt, NULL, &dead);
     if (who != NULL && tri_actor_phase(who) != TRI_PHASE_PORT) {
         tri_list_push_back(&who->cold->channels, &channel->at_owner);
         who->has_channels = true;
         tri_channel_attend(channel, tri_actor_worker(who));
     }
+}
+
+void
+tri_channel_leave(tri_channel *channel)
+{
+    set_consumer(channel, 0, NULL);
 }
 
 static bool
@@ -285,7 +293,7 @@ tri_channel_has_mail(tri_channel *channel, tri_worker *here)
 void
 tri_channel_hold(tri_channel *channel)
 {
-    set_consumer(channel, HELD);
+    set_consumer(channel, HELD, NULL);
 }
 
 void

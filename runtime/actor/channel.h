@@ -62,6 +62,9 @@ tri_channel_ref(const tri_channel *channel)
 // From now on `who`, an actor or a port, is the consumer; NULL: nobody.
 void tri_channel_set_consumer(tri_channel *channel, tri_actor *who);
 
+// Nobody is from now on; for one who holds locks of others: the dead are left to who comes next.
+void tri_channel_leave(tri_channel *channel);
+
 // The calling thread is, for a moment, until tri_channel_set_consumer.
 void tri_channel_hold(tri_channel *channel);
 

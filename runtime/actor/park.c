@@ -56,13 +56,13 @@ forsake(tri_wait *wait, tri_actor *actor)
 }
 
 static tr_err_t
-park_actor(tri_actor *self, struct park *park, tr_duration_t timeout)
+park_actor(tri_actor *self, struct park *park, int64_t deadline_ns)
 {
     park->wait.is_ready = is_ready;
     park->wait.forsake = forsake;
     enter_all(park, self);
     const char *what = park->count == 1 ? park->parkings[0].ops->what : "select";
-    tr_err_t err = tri_wait_for(self, &park->wait, what, tri_wait_deadline(self, timeout));
+    tr_err_t err = tri_wait_for(self, &park->wait, what, deadline_ns);
     if (err == TR_OK) {
         leave_all(park);
     }
@@ -76,27 +76,33 @@ is_thread_ready(void *park)
 }
 
 static tr_err_t
-park_thread(tr_runtime *rt, struct park *park, tr_duration_t timeout)
+park_thread(tr_runtime *rt, struct park *park, int64_t deadline_ns)
 {
     tri_port *port = tri_port_take(rt);
     if (port == NULL) {
         return TR_ENOMEM;
     }
     enter_all(park, tri_port_slot(port));
-    tr_err_t err = tri_port_await_ready(rt, port, is_thread_ready, park,
-                                        tri_clock_after(tri_clock_ns(), timeout.ns));
+    tr_err_t err = tri_port_await_ready(rt, port, is_thread_ready, park, deadline_ns);
     leave_all(park);
     tri_port_give(rt, port);
     return err;
 }
 
+int64_t
+tri_park_deadline(tri_actor *self, tr_duration_t timeout)
+{
+    return self != NULL ? tri_wait_deadline(self, timeout)
+                        : tri_clock_after(tri_clock_ns(), timeout.ns);
+}
+
 tr_err_t
 tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count, size_t first,
-         tr_duration_t timeout, size_t *out_index)
+         int64_t deadline_ns, size_t *out_index)
 {
     struct park park = {.parkings = parkings, .count = count, .first = first};
     tr_err_t err =
-        self != NULL ? park_actor(self, &park, timeout) : park_thread(rt, &park, timeout);
+        self != NULL ? park_actor(self, &park, deadline_ns) : park_thread(rt, &park, deadline_ns);
     if (err == TR_OK) {
         *out_index = park.index;
     }
@@ -105,9 +111,9 @@ tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count, s
 
 tr_err_t
 tri_park_for(tr_runtime *rt, tri_actor *self, const tri_parking_ops *ops, void *object,
-             tr_duration_t timeout)
+             int64_t deadline_ns)
 {
     size_t index;
     tri_parking parking = {.ops = ops, .object = object};
-    return tri_park(rt, self, &parking, 1, 0, timeout, &index);
+    return tri_park(rt, self, &parking, 1, 0, deadline_ns, &index);
 }

@@ -33,10 +33,13 @@ struct tri_parking {
 // tri_wait_for says; for a thread TR_ENOMEM without a port. Does not return when the actor is
 // killed.
 tr_err_t tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count,
-                  size_t first, tr_duration_t timeout, size_t *out_index);
+                  size_t first, int64_t deadline_ns, size_t *out_index);
 
 // For one.
 tr_err_t tri_park_for(tr_runtime *rt, tri_actor *self, const tri_parking_ops *ops, void *object,
-                      tr_duration_t timeout);
+                      int64_t deadline_ns);
+
+// The deadline of a wait that begins now: as tri_wait_deadline, or for a thread.
+int64_t tri_park_deadline(tri_actor *self, tr_duration_t timeout);
 
 #endif

@@ -1,9 +1,12 @@
-// receive.c: taking a message out of the mailbox in the middle of a handler.
+// receive.c: taking a message out of the mailbox in the middle of a handler, and answering what was
+// taken by hand, from there or from a channel.
 #include "troupe/mailbox.h"
 
 #include "actor/call.h"
 #include "actor/mailbox.h"
 #include "actor/runtime.h"
+#include "actor/send.h"
+#include "actor/system.h"
 #include "actor/wait.h"
 #include "actor/window.h"
 
@@ -95,4 +98,98 @@ tr_receive(tr_self *self, const tr_type_t *const *types, size_t count, const tr_
     tri_call_lend_taken(&self->answers, receive.found);
     *out = receive.found;
     return TR_OK;
+}
+
+// ---- answering what was taken
+
+// Whether it may be answered, `out_nobody` when nobody waits for it: its state is in the message.
+static tr_err_t
+check_taken(const tr_message *msg, bool *out_nobody)
+{
+    *out_nobody = (msg->meta & TRI_MSG_CALL) == 0;
+    if ((msg->meta & TRI_MSG_TAKEN) == 0) {
+        return TR_EINVAL;
+    }
+    return (msg->meta & TRI_MSG_REPLY) != 0 ? TR_EALREADY : TR_OK;
+}
+
+static void
+mark_answered(const tr_message *msg)
+{
+    tr_message *taken = tri_message_of(msg->value);
+    taken->meta = (taken->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
+}
+
+static tri_worker *
+worker_of(tr_self *self)
+{
+    return self != NULL ? tri_actor_worker(self) : NULL;
+}
+
+static tr_err_t
+reply_to(tr_runtime *rt, tr_self *self, const tr_message *msg, const tr_type_t *type,
+         const void *value)
+{
+    bool nobody;
+    tr_message *answer;
+    tr_err_t err = check_taken(msg, &nobody);
+    if (err == TR_OK && !nobody) {
+        err = tri_send_prepare(worker_of(self), type, value, &answer);
+    }
+    if (err != TR_OK) {
+        return err;
+    }
+    if (!nobody) {
+        answer->sender = self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
+        tri_call_answer(rt, worker_of(self), answer, msg->sender, msg->request);
+    }
+    mark_answered(msg);
+    return TR_OK;
+}
+
+static tr_err_t
+reply_error_to(tr_runtime *rt, tr_self *self, const tr_message *msg, tr_err_t error)
+{
+    bool nobody;
+    tr_err_t err = error == TR_OK ? TR_EINVAL : check_taken(msg, &nobody);
+    if (err != TR_OK) {
+        return err;
+    }
+    if (!nobody) {
+        tr_message *answer =
+            tri_message_alloc(tri_pool_of(worker_of(self)), &tri_system_types[TRI_SYSTEM_ERROR], 0);
+        if (answer == NULL) {
+            return TR_ENOMEM;
+        }
+        tri_message_become_error(answer, error);
+        tri_call_answer(rt, worker_of(self), answer, msg->sender, msg->request);
+    }
+    mark_answered(msg);
+    return TR_OK;
+}
+
+tr_err_t
+tr_reply_to(tr_self *self, const tr_message *msg, const tr_type_t *type, const void *value)
+{
+    return msg == self->in_hand ? tr_reply(self, type, value)
+                                : reply_to(self->rt, self, msg, type, value);
+}
+
+tr_err_t
+tr_reply_error_to(tr_self *self, const tr_message *msg, tr_err_t error)
+{
+    return msg == self->in_hand ? tr_reply_error(self, error)
+                                : reply_error_to(self->rt, self, msg, error);
+}
+
+tr_err_t
+tr_runtime_reply_to(tr_runtime *rt, const tr_message *msg, const tr_type_t *type, const void *value)
+{
+    return reply_to(rt, NULL, msg, type, value);
+}
+
+tr_err_t
+tr_runtime_reply_error_to(tr_runtime *rt, const tr_message *msg, tr_err_t error)
+{
+    return reply_error_to(rt, NULL, msg, error);
 }

@@ -205,6 +205,10 @@ tri_send_from(tri_actor *self, tr_ref_t to, const tr_type_t *type, const void *v
     if (TRI_LIKELY(err == TR_OK)) {
         return TR_OK; // and no clock was read
     }
+    if (err == TR_EFULL && timeout.ns == 0 && TRI_PEEK(&target->policy) == TR_SUSPEND) {
+        tri_destroy_message(self->rt, here, msg);
+        return TR_ETIMEOUT; // nothing to wait for
+    }
     return put_later(self, target, to, msg, err, tri_wait_deadline(self, timeout));
 }
 

@@ -214,6 +214,7 @@ tr_token_await_unwanted(tr_self *self, tr_token *token, tr_duration_t timeout)
     if (token->deadline_ns - now < timeout.ns) {
         timeout.ns = token->deadline_ns > now ? token->deadline_ns - now : 0;
     }
-    tr_err_t err = tri_park_for(token->rt, self, &tri_token_unwanted_ops, token, timeout);
+    tr_err_t err = tri_park_for(token->rt, self, &tri_token_unwanted_ops, token,
+                                tri_park_deadline(self, timeout));
     return err == TR_ETIMEOUT && !tr_token_is_wanted(self, token) ? TR_OK : err;
 }

@@ -120,7 +120,8 @@ tr_broadcast_recv(tr_self *self, tr_broadcast_rx *rx, const tr_message **out, tr
     if (err != TR_ETIMEOUT || timeout.ns == 0) {
         return err;
     }
-    err = tri_park_for(rx->end.feed->rt, self, &tri_feed_ops, &rx->end, timeout);
+    err = tri_park_for(rx->end.feed->rt, self, &tri_feed_ops, &rx->end,
+                       tri_park_deadline(self, timeout));
     return err == TR_OK ? tri_feed_read(self, &rx->end, out) : err;
 }
 

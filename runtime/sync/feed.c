@@ -387,5 +387,5 @@ static const tri_parking_ops unread_ops = {
 tr_err_t
 tri_feed_await_unread(tri_actor *self, tri_feed_end *tx, tr_duration_t timeout)
 {
-    return tri_park_for(tx->feed->rt, self, &unread_ops, tx, timeout);
+    return tri_park_for(tx->feed->rt, self, &unread_ops, tx, tri_park_deadline(self, timeout));
 }

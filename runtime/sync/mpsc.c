@@ -167,14 +167,8 @@ tr_err_t
 tr_mpsc_send(tr_self *self, tr_mpsc_tx *tx, const tr_type_t *type, const void *value,
              tr_duration_t timeout)
 {
-    tr_err_t err;
-    if (self == NULL) {
-        err = tr_runtime_send(tx->end.rt, tx->ref, type, value, timeout);
-    } else if (timeout.ns == 0) {
-        err = tr_try_send(self, tx->ref, type, value);
-    } else {
-        err = tri_send_from(self, tx->ref, type, value, 0, timeout);
-    }
+    tr_err_t err = self != NULL ? tri_send_from(self, tx->ref, type, value, 0, timeout)
+                                : tr_runtime_send(tx->end.rt, tx->ref, type, value, timeout);
     return err == TR_EDEAD ? TR_ECLOSED : err;
 }
 
@@ -215,7 +209,7 @@ static const tri_parking_ops closed_ops = {
 tr_err_t
 tr_mpsc_await_closed(tr_self *self, tr_mpsc_tx *tx, tr_duration_t timeout)
 {
-    return tri_park_for(tx->end.rt, self, &closed_ops, tx, timeout);
+    return tri_park_for(tx->end.rt, self, &closed_ops, tx, tri_park_deadline(self, timeout));
 }
 
 // ---- the receiving end
@@ -242,7 +236,7 @@ leave_rx(void *object)
 {
     tr_mpsc_rx *rx = object;
     if (rx->end.holder != NULL) {
-        tri_channel_set_consumer(rx->channel, NULL);
+        tri_channel_leave(rx->channel);
     }
     tri_end_leave(&rx->end);
 }
@@ -384,13 +378,17 @@ tr_mpsc_recv(tr_self *self, tr_mpsc_rx *rx, const tr_message **out, tr_duration_
 {
     tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
     tr_message *msg = NULL;
+    int64_t deadline = 0; // no clock is read before one has to wait
     while (err == TR_OK && (msg = take_now(rx)) == NULL) {
         // In this order: what is let in while we look is seen.
         if (tri_channel_is_drained(rx->channel)) {
             return TR_ECLOSED;
         }
-        err = timeout.ns == 0 ? TR_ETIMEOUT
-                              : tri_park_for(rx->end.rt, self, &tri_mpsc_recv_ops, rx, timeout);
+        if (timeout.ns == 0) {
+            return TR_ETIMEOUT;
+        }
+        deadline = deadline != 0 ? deadline : tri_park_deadline(self, timeout);
+        err = tri_park_for(rx->end.rt, self, &tri_mpsc_recv_ops, rx, deadline);
     }
     if (err == TR_OK) {
         tri_call_lend_out(rx->end.rt, self, msg);

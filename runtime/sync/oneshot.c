@@ -172,7 +172,8 @@ tr_oneshot_recv(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *ou
         if (rx->is_shut || timeout.ns == 0) {
             return rx->is_shut ? TR_ECLOSED : TR_ETIMEOUT;
         }
-        tr_err_t err = tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx, timeout);
+        tr_err_t err = tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx,
+                                    tri_park_deadline(self, timeout));
         if (err != TR_OK) {
             return err;
         }

@@ -39,14 +39,10 @@ static tr_err_t
 wait_for_one(tr_runtime *rt, tr_self *self, tr_branch_t *branches, size_t count, size_t first,
              tr_duration_t timeout, size_t *out_index)
 {
-    tri_parking *parkings = (tri_parking *)(void *)branches;
-    if (self != NULL) {
-        tr_err_t err = tri_wait_breathe(self);
-        if (err != TR_OK) {
-            return err;
-        }
-    }
-    return tri_park(rt, self, parkings, count, first, timeout, out_index);
+    tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
+    return err != TR_OK ? err
+                        : tri_park(rt, self, (tri_parking *)(void *)branches, count, first,
+                                   tri_park_deadline(self, timeout), out_index);
 }
 
 tr_err_t

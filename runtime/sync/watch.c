@@ -118,9 +118,9 @@ tr_watch_await_change(tr_self *self, tr_watch_rx *rx, tr_duration_t timeout)
 {
     tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
     if (err == TR_OK && !tri_feed_is_ready(&rx->end)) {
-        err = timeout.ns == 0
-                  ? TR_ETIMEOUT
-                  : tri_park_for(rx->end.feed->rt, self, &tri_watch_ops, &rx->end, timeout);
+        err = timeout.ns == 0 ? TR_ETIMEOUT
+                              : tri_park_for(rx->end.feed->rt, self, &tri_watch_ops, &rx->end,
+                                             tri_park_deadline(self, timeout));
     }
     return err == TR_OK && !tri_feed_has_news(&rx->end) ? TR_ECLOSED : err;
 }

@@ -436,3 +436,114 @@ Test(mpsc_call, message_that_was_received_is_kept_beyond_the_handler)
     pair_end(&p);
     troupe_end(rt);
 }
+
+// ---- from a thread outside ----------------------------------------------------------------------
+
+struct asking {
+    tr_ref_t to;
+    tr_err_t err;
+    uint64_t answer;
+    cue done;
+};
+
+static tr_err_t
+ask_channel(tr_self *self, void *arg)
+{
+    struct asking *a = arg;
+    const number *answer;
+    a->err =
+        tr_call(self, a->to, TR_MSG(number, .value = 7), TR_REPLY(number, &answer), tr_seconds(20));
+    a->answer = a->err == TR_OK ? answer->value : 0;
+    cue_give(&a->done);
+    return TR_OK;
+}
+
+Test(mpsc_call, is_answered_by_a_thread_and_only_once)
+{
+    rt = troupe_begin(1);
+    tr_mpsc_tx *tx;
+    tr_mpsc_rx *rx;
+    const tr_message *msg;
+    assert_ok(tr_runtime_mpsc_create(rt, NULL, &tx, &rx));
+    struct asking a = {.to = tr_mpsc_ref(tx)};
+    cue_init(&a.done);
+    assert_ok(troupe_prompt(rt, troupe_puppet(rt, NULL), ask_channel, &a));
+    assert_ok(tr_mpsc_recv(TR_OUTSIDE, rx, &msg, TR_FOREVER));
+    assert_err(tr_runtime_reply_error_to(rt, msg, TR_OK), TR_EINVAL);
+    assert_ok(tr_runtime_reply_to(rt, msg, TR_MSG(number, .value = 8)));
+    assert_err(tr_runtime_reply_to(rt, msg, TR_MSG(number, .value = 9)), TR_EALREADY);
+    assert_err(tr_runtime_reply_error_to(rt, msg, TR_EIO), TR_EALREADY);
+    tr_runtime_release(rt, msg);
+    CUE_AWAIT(&a.done);
+    assert_ok(a.err);
+    cr_assert(eq(u64, a.answer, 8));
+    assert_ok(troupe_prompt(rt, troupe_puppet(rt, NULL), ask_channel, &a));
+    assert_ok(tr_mpsc_recv(TR_OUTSIDE, rx, &msg, TR_FOREVER));
+    assert_ok(tr_runtime_reply_error_to(rt, msg, TR_EIO));
+    tr_runtime_release(rt, msg);
+    CUE_AWAIT(&a.done);
+    assert_err(a.err, TR_EIO);
+    tr_mpsc_tx_close(tx);
+    tr_mpsc_rx_close(rx);
+    troupe_end(rt);
+}
+
+static tr_err_t
+ask_too_briefly(tr_self *self, void *arg)
+{
+    struct asking *a = arg;
+    for (int i = 0; i < 40 && a->err != TR_EDEAD; i++) {
+        a->err = tr_call(self, a->to, TR_MSG(number, .value = 7), TR_REPLY_NONE, tr_ms(1));
+        tr_err_t err = tr_sleep(self, tr_ms(10));
+        if (err != TR_OK) {
+            return err;
+        }
+    }
+    return TR_OK;
+}
+
+// Requests that come and are over before they are taken do not begin the timeout anew.
+Test(mpsc_call, whose_deadline_has_passed_does_not_prolong_the_receive)
+{
+    rt = troupe_begin(1);
+    tr_mpsc_tx *tx;
+    tr_mpsc_rx *rx;
+    const tr_message *msg;
+    assert_ok(tr_runtime_mpsc_create(rt, NULL, &tx, &rx));
+    struct asking a = {.to = tr_mpsc_ref(tx)};
+    assert_ok(troupe_prompt(rt, troupe_puppet(rt, NULL), ask_too_briefly, &a));
+    int64_t began = troupe_now_ns();
+    tr_err_t err;
+    while ((err = tr_mpsc_recv(TR_OUTSIDE, rx, &msg, tr_ms(50))) == TR_OK) {
+        tr_runtime_release(rt, msg); // it was in time
+        began = troupe_now_ns();
+    }
+    assert_err(err, TR_ETIMEOUT);
+    cr_assert(troupe_now_ns() - began < INT64_C(300000000));
+    tr_mpsc_tx_close(tx);
+    tr_mpsc_rx_close(rx);
+    troupe_end(rt);
+}
+
+static tr_err_t
+send_twice_at_once(tr_self *self, void *arg)
+{
+    tr_mpsc_tx *tx = arg;
+    tr_err_t first = tr_mpsc_send(self, tx, TR_MSG(number, .value = 1), tr_ms(0));
+    tr_err_t second = tr_mpsc_send(self, tx, TR_MSG(number, .value = 2), tr_ms(0));
+    return first != TR_OK ? first : tr_reply_error(self, second == TR_OK ? TR_EINVAL : second);
+}
+
+// A timeout of zero says the same to an actor and to a thread.
+Test(mpsc_call, or_message_that_does_not_wait_is_etimeout_in_a_full_channel)
+{
+    rt = troupe_begin(1);
+    tr_mpsc_tx *tx;
+    tr_mpsc_rx *rx;
+    assert_ok(tr_runtime_mpsc_create(rt, &(tr_mpsc_opts_t){.count = 1}, &tx, &rx));
+    assert_err(troupe_act(rt, troupe_puppet(rt, NULL), send_twice_at_once, tx), TR_ETIMEOUT);
+    assert_err(tr_mpsc_send(TR_OUTSIDE, tx, TR_MSG(number, .value = 3), tr_ms(0)), TR_ETIMEOUT);
+    tr_mpsc_tx_close(tx);
+    tr_mpsc_rx_close(rx);
+    troupe_end(rt);
+}
