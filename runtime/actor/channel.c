@@ -9,9 +9,7 @@
 #include "base/memory.h"
 #include "base/panic.h"
 
-#define DEFAULT_COUNT 256u
-#define DEFAULT_BYTES ((uint64_t)1024 * 1024)
-#define IDLE_TRIES    4 // idle channels that are looked at before a new one is made
+#define IDLE_TRIES 4 // idle channels that are looked at before a new one is made
 
 // What observers see in the place of a behavior.
 static const tr_behavior_t channel_behavior = {.name = "mpsc"};
@@ -143,8 +141,8 @@ tri_channel_open(tr_runtime *rt, const tri_channel_opts_t *opts, tri_channel **o
     channel->cold.ref = tri_actor_ref(slot);
     channel->is_awaited = false;
     channel->senders = 0;
-    TRI_SHOW(&slot->bound_count, opts->count != 0 ? opts->count : DEFAULT_COUNT);
-    TRI_SHOW(&slot->bound_bytes, opts->bytes != 0 ? opts->bytes : DEFAULT_BYTES);
+    TRI_SHOW(&slot->bound_count, opts->count != 0 ? opts->count : TRI_BOUND_COUNT_DEFAULT);
+    TRI_SHOW(&slot->bound_bytes, opts->bytes != 0 ? opts->bytes : TRI_BOUND_BYTES_DEFAULT);
     TRI_SHOW(&slot->policy, (uint32_t)opts->full);
     tri_ledger_clear(slot);
     TRI_SHOW(&slot->load, 0); // nobody has the address yet, and nothing was on its way
@@ -152,14 +150,6 @@ tri_channel_open(tr_runtime *rt, const tri_channel_opts_t *opts, tri_channel **o
     show(rt, slot, &channel_behavior, name);
     *out = channel;
     return TR_OK;
-}
-
-tri_channel *
-tri_channel_find(tr_runtime *rt, tr_ref_t ref)
-{
-    tri_actor *slot = tri_table_find(&rt->table, ref);
-    bool is_channel = slot != NULL && tri_actor_phase(slot) == TRI_PHASE_CHANNEL;
-    return is_channel ? slot->state : NULL;
 }
 
 // ---- its consumer

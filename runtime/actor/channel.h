@@ -50,9 +50,6 @@ typedef struct tri_channel_opts {
 // An open channel without a consumer. TR_EINVAL, TR_ENOMEM.
 tr_err_t tri_channel_open(tr_runtime *rt, const tri_channel_opts_t *opts, tri_channel **out);
 
-// The open channel with this address; NULL: there is none. It may be closed at any moment.
-tri_channel *tri_channel_find(tr_runtime *rt, tr_ref_t ref);
-
 static inline tr_ref_t
 tri_channel_ref(const tri_channel *channel)
 {

@@ -22,9 +22,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DEFAULT_COUNT 256u
-#define DEFAULT_BYTES ((uint64_t)1024 * 1024)
-
 // ---- options
 
 tr_err_t
@@ -188,8 +185,10 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
         pthread_mutex_unlock(&rt->lock);
     }
     TRI_SHOW(&actor->parent, parent != NULL ? tri_actor_ref(parent).raw : 0);
-    TRI_SHOW(&actor->bound_count, opts->mailbox_count != 0 ? opts->mailbox_count : DEFAULT_COUNT);
-    TRI_SHOW(&actor->bound_bytes, opts->mailbox_bytes != 0 ? opts->mailbox_bytes : DEFAULT_BYTES);
+    TRI_SHOW(&actor->bound_count,
+             opts->mailbox_count != 0 ? opts->mailbox_count : TRI_BOUND_COUNT_DEFAULT);
+    TRI_SHOW(&actor->bound_bytes,
+             opts->mailbox_bytes != 0 ? opts->mailbox_bytes : TRI_BOUND_BYTES_DEFAULT);
     TRI_SHOW(&actor->policy, (uint32_t)opts->full);
     actor->has_window = opts->full == TR_DROP_OLDEST;
     TRI_SHOW(&actor->task.worker, place_of(rt, near, opts));

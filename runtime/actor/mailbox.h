@@ -22,12 +22,14 @@
 
 #include "actor/actor.h"
 
-#define TRI_LOAD_CROWDED     ((uint64_t)1 << 63)
-#define TRI_LOAD_CLOSED      ((uint64_t)1 << 62)
-#define TRI_LOAD_COUNT_SHIFT 40
-#define TRI_LOAD_BYTES_MASK  (((uint64_t)1 << TRI_LOAD_COUNT_SHIFT) - 1)
-#define TRI_BOUND_COUNT_MAX  ((1u << 22) - 1)
-#define TRI_BOUND_BYTES_MAX  (((uint64_t)1 << 39) - 1)
+#define TRI_LOAD_CROWDED        ((uint64_t)1 << 63)
+#define TRI_LOAD_CLOSED         ((uint64_t)1 << 62)
+#define TRI_LOAD_COUNT_SHIFT    40
+#define TRI_LOAD_BYTES_MASK     (((uint64_t)1 << TRI_LOAD_COUNT_SHIFT) - 1)
+#define TRI_BOUND_COUNT_MAX     ((1u << 22) - 1)
+#define TRI_BOUND_COUNT_DEFAULT 256u
+#define TRI_BOUND_BYTES_DEFAULT ((uint64_t)1024 * 1024)
+#define TRI_BOUND_BYTES_MAX     (((uint64_t)1 << 39) - 1)
 
 // Room in a mailbox: for one message, or what a permit reserves.
 typedef struct tri_space {

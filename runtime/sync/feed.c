@@ -7,9 +7,6 @@
 #include "base/memory.h"
 #include "sync/ops.h"
 
-#define DEFAULT_COUNT 256u
-#define DEFAULT_BYTES ((uint64_t)1024 * 1024)
-
 // ---- ends
 
 static tri_worker *
@@ -67,7 +64,7 @@ join(tri_feed *feed, tri_feed_end *end, bool is_sender)
 tr_err_t
 tri_feed_create(tr_runtime *rt, tri_actor *self, const tri_feed_opts_t *opts, tri_feed_end **out)
 {
-    uint32_t count = opts->count != 0 ? opts->count : DEFAULT_COUNT;
+    uint32_t count = opts->count != 0 ? opts->count : TRI_BOUND_COUNT_DEFAULT;
     if (count > TRI_BOUND_COUNT_MAX || opts->bytes > TRI_BOUND_BYTES_MAX) {
         return TR_EINVAL;
     }
@@ -81,7 +78,7 @@ tri_feed_create(tr_runtime *rt, tri_actor *self, const tri_feed_opts_t *opts, tr
     feed->rt = rt;
     feed->is_watch = opts->is_watch;
     feed->count_max = count;
-    feed->bytes_max = opts->bytes != 0 ? opts->bytes : DEFAULT_BYTES;
+    feed->bytes_max = opts->bytes != 0 ? opts->bytes : TRI_BOUND_BYTES_DEFAULT;
     pthread_mutex_init(&feed->lock, NULL);
     tri_list_init(&feed->waiting);
     tri_list_init(&feed->closing);
