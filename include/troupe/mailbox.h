@@ -27,13 +27,14 @@ TR_BEGIN_DECLS
 #define TR_TYPES(...)                                                                              \
     TR_TYPES_LIST_(TR_TYPES_EACH_(__VA_ARGS__)), TR_TYPES_COUNT_(TR_TYPES_EACH_(__VA_ARGS__))
 
-/** Whatever comes first. */
+/** Whatever message comes first; notices of the runtime stay for the handler. */
 #define TR_ANY_TYPE NULL, 0
 
 /**
  * Take the first message of the chosen types out of my mailbox, waiting for one if there is none.
- * The others stay where they are, in their order. High messages are looked at first. Messages of
- * the runtime itself (tr_child_exit, tr_down) are for the handler and are not found here.
+ * The others stay where they are, in their order. High messages are looked at first. Notices of the
+ * runtime (tr_child_exit, tr_down) are found where their type is named, ahead of all others; a
+ * child's failure that is received here is handled.
  *
  * The message is handled when this handler returns TR_OK or tr_release gives it back. A call is
  * answered with tr_reply_to; one that was not is answered with TR_ENOREPLY then, with TR_ECRASHED

@@ -5,6 +5,7 @@
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
+#include "actor/notice.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/wait.h"
@@ -68,29 +69,17 @@ take_back_room(tri_actor *actor, tr_message *msg)
 }
 
 static void
-append_notice(tri_actor *actor, tri_parcel *parcel)
-{
-    parcel->mail.next = NULL;
-    if (actor->first_notice == NULL) {
-        actor->first_notice = parcel;
-    } else {
-        actor->last_notice->mail.next = &parcel->mail;
-    }
-    actor->last_notice = parcel;
-}
-
-static void
 take_system(tri_actor *actor, tri_parcel *parcel)
 {
     tr_message *msg = tri_message_from(parcel); // of those operations whose mail is a message
     switch (tri_system_op(parcel)) {
     case TRI_SYSTEM_HELD:
     case TRI_SYSTEM_ENDED:
-        append_notice(actor, parcel);
+        tri_notice_append(actor, parcel);
         break;
     case TRI_SYSTEM_DOWN:
         if (tri_monitor_is_wanted(actor, parcel)) {
-            append_notice(actor, parcel);
+            tri_notice_append(actor, parcel);
         }
         break;
     case TRI_SYSTEM_WATCH:

@@ -10,6 +10,7 @@
 #include "actor/child.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
+#include "actor/notice.h"
 #include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
@@ -344,21 +345,6 @@ discard_mail(tri_actor *actor)
     }
 }
 
-// Watches of mine may have ended in the meantime; nobody will read it.
-static void
-discard_notices(tri_actor *actor)
-{
-    while (actor->first_notice != NULL) {
-        tri_parcel *parcel = actor->first_notice;
-        tri_mail *next = parcel->mail.next;
-        actor->first_notice = next == NULL ? NULL : TRI_CONTAINER(next, tri_parcel, mail);
-        tr_down unread;
-        if (tri_system_op(parcel) == TRI_SYSTEM_DOWN) {
-            (void)tri_monitor_take_down(actor, parcel, &unread);
-        }
-    }
-}
-
 void
 tri_life_finish(tri_actor *actor)
 {
@@ -371,7 +357,7 @@ tri_life_finish(tri_actor *actor)
     TRI_SHOW(&actor->phase, TRI_PHASE_DEAD);
     discard_mail(actor);
     tri_ledger_check(actor);
-    discard_notices(actor);
+    tri_notices_discard(actor);
     tri_monitor_tell_watchers(actor);
     if (TRI_PEEK(&actor->name) != NULL) {
         pthread_mutex_lock(&rt->lock); // an observer may be reading it

@@ -4,6 +4,7 @@
 
 #include "actor/call.h"
 #include "actor/mailbox.h"
+#include "actor/notice.h"
 #include "actor/runtime.h"
 #include "actor/send.h"
 #include "actor/system.h"
@@ -19,6 +20,8 @@ struct receive_wait {
     tr_message *seen_high; // the last one looked at; NULL: none yet
     tr_message *seen_normal;
     tr_message *found;
+    tr_err_t error;
+    bool is_notice;
 };
 
 static bool
@@ -63,10 +66,74 @@ find(tri_actor *actor, struct receive_wait *receive)
     return msg;
 }
 
+// A notice is read once, and then is nowhere else: there must be a block for it before. Without
+// memory for more than that its texts are left out.
+static tr_message *
+copy_notice(tri_actor *actor, const tri_notice_t *notice, tr_message *bare)
+{
+    size_t size;
+    tri_worker *here = tri_actor_worker(actor);
+    tr_err_t err = tri_message_measure(notice->type, &notice->value, &size);
+    tr_message *msg =
+        err != TR_OK ? NULL : tri_message_create(&here->pool, notice->type, &notice->value, size);
+    if (msg != NULL) {
+        tri_destroy_message(actor->rt, here, bare);
+        return msg;
+    }
+    bare->parcel.type = notice->type;
+    bare->size = (uint32_t)notice->size;
+    memcpy(bare->value, &notice->value, notice->size);
+    if (notice->type == &tr_child_exit_type) {
+        tr_child_exit *exit = (tr_child_exit *)(void *)bare->value;
+        exit->text = tr_str(NULL);
+        exit->in_hand = tr_str(NULL);
+    }
+    return bare;
+}
+
+static void
+find_notice_of(tri_actor *actor, const tr_type_t *type, struct receive_wait *receive)
+{
+    tri_notice_t notice;
+    while (receive->found == NULL && receive->error == TR_OK) {
+        tr_message *bare =
+            tri_message_alloc(&tri_actor_worker(actor)->pool, type, sizeof notice.value);
+        tri_parcel *parcel = bare != NULL ? tri_notice_pop_type(actor, type) : NULL;
+        if (bare == NULL) {
+            receive->error = TR_ENOMEM;
+        } else if (parcel == NULL) {
+            tri_destroy_message(actor->rt, tri_actor_worker(actor), bare);
+            return;
+        } else if (tri_notice_read(actor, parcel, &notice)) {
+            receive->found = copy_notice(actor, &notice, bare);
+        } else {
+            tri_destroy_message(actor->rt, tri_actor_worker(actor), bare);
+        }
+    }
+}
+
+static void
+find_notice(tri_actor *actor, struct receive_wait *receive)
+{
+    for (size_t i = 0; i < receive->count && actor->first_notice != NULL; i++) {
+        const tr_type_t *type = receive->types[i];
+        if (type == &tr_down_type || type == &tr_child_exit_type) {
+            find_notice_of(actor, type, receive);
+        }
+    }
+    receive->is_notice = receive->found != NULL;
+}
+
 static bool
 has_found(tri_wait *wait, tri_actor *actor)
 {
     struct receive_wait *receive = TRI_CONTAINER(wait, struct receive_wait, wait);
+    if (TRI_UNLIKELY(actor->first_notice != NULL)) {
+        find_notice(actor, receive);
+    }
+    if (receive->is_notice || receive->error != TR_OK) {
+        return true;
+    }
     do {
         receive->found = find(actor, receive);
     } while (receive->found != NULL && tri_mailbox_shed(actor, receive->found));
@@ -91,12 +158,17 @@ tr_receive(tr_self *self, const tr_type_t *const *types, size_t count, const tr_
     }
     tri_actor_intake(self); // what has come since this handler began
     err = tri_wait_for(self, &receive.wait, "receive", tri_wait_deadline(self, timeout));
+    err = err == TR_OK ? receive.error : err;
     if (err != TR_OK) {
         return err;
     }
+    *out = receive.found;
+    if (receive.is_notice) {
+        tri_call_lend(&self->answers, receive.found); // no mail: the ledger does not know it
+        return TR_OK;
+    }
     receive.found->meta |= TRI_MSG_MINE;
     tri_call_lend_taken(&self->answers, receive.found);
-    *out = receive.found;
     return TR_OK;
 }
 

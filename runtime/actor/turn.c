@@ -8,7 +8,7 @@
 #include "actor/child.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
-#include "actor/monitor.h"
+#include "actor/notice.h"
 #include "actor/runtime.h"
 #include "actor/stash.h"
 #include "actor/system.h"
@@ -20,7 +20,6 @@
 #define STEPS_PER_TURN  64u
 #define STEPS_PER_CLOCK 16u
 #define TURN_NS         1000000
-#define NOTICE_BYTES    128
 
 // ---- the end of a handler
 
@@ -214,76 +213,35 @@ receive_next(tri_actor *actor)
 
 // A notice becomes a message on this stack, which the handler keeps if it waits.
 static TRI_NOINLINE void
-receive_notice(tri_actor *actor, const tr_type_t *type, const void *value, size_t size)
+receive_notice(tri_actor *actor, const tri_notice_t *notice)
 {
     // What it points to is on our stack too, but counts in its size: whoever copies it goes by
     // that.
-    size_t flat_size = size;
-    (void)tri_message_measure(type, value, &flat_size); // cannot fail: it is ours, and small
-    alignas(16) unsigned char block[sizeof(tr_message) + NOTICE_BYTES];
-    static_assert(sizeof(tr_child_exit) <= NOTICE_BYTES && sizeof(tr_down) <= NOTICE_BYTES,
-                  "every notice fits");
-    tr_message *notice = (tr_message *)(void *)block;
-    *notice = (tr_message){
-        .parcel.type = type,
+    size_t flat_size = notice->size;
+    (void)tri_message_measure(notice->type, &notice->value, &flat_size); // cannot fail: it is small
+    alignas(16) unsigned char block[sizeof(tr_message) + sizeof notice->value];
+    tr_message *msg = (tr_message *)(void *)block;
+    *msg = (tr_message){
+        .parcel.type = notice->type,
         .meta = TRI_MSG_LOCAL,
         .size = (uint32_t)flat_size,
     };
-    memcpy(notice->value, value, size);
-    receive(actor, notice);
-}
-
-static void
-tell_child_exit(tri_actor *actor, tri_cold *child, bool held)
-{
-    // Told to end before its being held was heard of: its end is on the way, and is all there is to
-    // say. It may be writing to its cold part now.
-    if (held && child->is_told_to_stop) {
-        return;
-    }
-    char text[TRI_EXIT_TEXT];
-    memcpy(text, child->text, sizeof text);
-    tr_child_exit exit = {
-        .child = child->ref,
-        .reason = (int32_t)child->self->reason,
-        .text = tr_str(text),
-        .incarnation = TRI_PEEK(&child->self->incarnation),
-        .held = held,
-        .queued = child->queued,
-        .alive_ns = child->alive_ns,
-        .in_hand = child->in_hand != NULL ? tr_str(child->in_hand->name) : tr_str(NULL),
-    };
-    child->is_known_held = held;
-    bool is_silent = child->is_silent || child->is_unborn;
-    if (!held) {
-        tri_child_reap(tri_actor_worker(actor), child->self);
-    }
-    // A parent on its way out takes note and no more.
-    if (is_silent || tri_actor_phase(actor) != TRI_PHASE_RUNNING || actor->is_killed) {
-        return;
-    }
-    receive_notice(actor, &tr_child_exit_type, &exit, sizeof exit);
+    memcpy(msg->value, &notice->value, notice->size);
+    receive(actor, msg);
 }
 
 static bool
 receive_first_notice(tri_actor *actor)
 {
-    tri_parcel *parcel = actor->first_notice;
+    tri_parcel *parcel = tri_notice_pop(actor);
     if (parcel == NULL) {
         return false;
     }
-    tri_mail *next = parcel->mail.next;
-    actor->first_notice = next == NULL ? NULL : TRI_CONTAINER(next, tri_parcel, mail);
-    if (tri_system_op(parcel) == TRI_SYSTEM_DOWN) {
-        tr_down down;
-        if (tri_monitor_take_down(actor, parcel, &down) &&
-            tri_actor_phase(actor) == TRI_PHASE_RUNNING && !actor->is_killed) {
-            receive_notice(actor, &tr_down_type, &down, sizeof down);
-        }
-    } else if (tri_system_op(parcel) == TRI_SYSTEM_HELD) {
-        tell_child_exit(actor, TRI_CONTAINER(parcel, tri_cold, held_parcel), true);
-    } else {
-        tell_child_exit(actor, TRI_CONTAINER(parcel, tri_cold, ended_parcel), false);
+    tri_notice_t notice;
+    bool is_told = tri_notice_read(actor, parcel, &notice);
+    // One on its way out takes note and no more.
+    if (is_told && tri_actor_phase(actor) == TRI_PHASE_RUNNING && !actor->is_killed) {
+        receive_notice(actor, &notice);
     }
     return true;
 }

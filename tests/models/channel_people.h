@@ -11,6 +11,7 @@
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
+#include "actor/notice.h"
 #include "actor/port.h"
 #include "actor/resource.h"
 #include "actor/runtime.h"
@@ -189,6 +190,14 @@ tri_monitor_begin(tri_actor *target, tri_parcel *parcel)
 {
     (void)target;
     (void)parcel;
+}
+
+void
+tri_notice_append(tri_actor *actor, tri_parcel *parcel)
+{
+    (void)actor;
+    (void)parcel;
+    model_fail("there is no notice");
 }
 
 void
