@@ -159,7 +159,7 @@ give_up_and_shut(tr_self *self, void *arg)
 Test(oneshot, given_up_at_a_deadline_is_received_or_its_sender_is_told)
 {
     bag holds;
-    int received = 0;
+    int received = 0, delay = 1000;
     ends_begin(&s);
     player p = player_of(&s, ANOTHER_ACTOR, &holds);
     for (int i = 0; i < ROUNDS / 10; i++) {
@@ -167,12 +167,13 @@ Test(oneshot, given_up_at_a_deadline_is_received_or_its_sender_is_told)
         assert_ok(tr_runtime_oneshot_create(s.p.rt, &tx, &rx));
         hand(&p, (bag){.oneshot = rx});
         begin_act(&p, give_up_and_shut, &p);
-        spin(i * 977 % 150000);
+        spin(delay);
         tr_err_t sent = tr_token_reply(TR_OUTSIDE, tx, TR_MSG(number, .value = 9));
         tr_err_t err = await_act(&p);
         cr_assert(sent == (err == TR_OK ? TR_OK : TR_ECLOSED), "sent: %s, received: %s",
                   tr_errname(sent), tr_errname(err));
         received += err == TR_OK;
+        delay += err == TR_OK ? delay / 8 + 8 : -delay / 8;
     }
     cr_log_info("%d of %d were received", received, ROUNDS / 10);
     ends_end(&s);
