@@ -181,10 +181,9 @@ tr_oneshot_recv(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *ou
         if (rx->is_shut) {
             return TR_ECLOSED;
         }
-        tr_err_t err = timeout.ns == 0
-                           ? poll(self)
-                           : tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx,
-                                          tri_park_deadline(self, timeout));
+        tr_err_t err = timeout.ns == 0 ? poll(self)
+                                       : tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx,
+                                                      tri_park_deadline(self, timeout));
         if (err != TR_OK) {
             return err;
         }

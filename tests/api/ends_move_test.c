@@ -5,6 +5,7 @@
 TestSuite(moves, .timeout = 60);
 
 static ends s;
+static hold h; // of the one that is held: it may still be on its way out when a test goes on
 
 // ---- what becomes of an end that is sent to somebody
 
@@ -30,30 +31,29 @@ leave_in(tr_self *self, void *arg, const tr_message *msg)
 static tr_err_t
 be_held(tr_self *self, void *arg)
 {
-    hold *h = arg;
     (void)self;
-    cue_give(&h->is_held);
-    cr_expect(cue_take(&h->go_on));
+    (void)arg;
+    cue_give(&h.is_held);
+    cr_expect(cue_take(&h.go_on));
     return TR_OK;
 }
 
 static void
-hold_it(tr_ref_t who, hold *h)
+hold_it(tr_ref_t who)
 {
-    cue_init(&h->is_held);
-    cue_init(&h->go_on);
-    assert_ok(troupe_prompt(s.p.rt, who, be_held, h));
-    CUE_AWAIT(&h->is_held);
+    cue_init(&h.is_held);
+    cue_init(&h.go_on);
+    assert_ok(troupe_prompt(s.p.rt, who, be_held, NULL));
+    CUE_AWAIT(&h.is_held);
 }
 
 // Send it to one that is held and whose mailbox has room for one message.
 static void
 let_drop(const bag *b, tr_full_policy_t policy)
 {
-    hold h;
     tr_ref_t to = child_of(&s.p, PUPPET_WITH(NULL, .mailbox_count = 1, .full = policy,
                                              .place = TR_PLACE_AT, .worker = 1));
-    hold_it(to, &h);
+    hold_it(to);
     if (policy == TR_DROP_NEWEST) {
         assert_ok(tr_runtime_send(s.p.rt, to, TR_MSG(number), TR_FOREVER));
     }
@@ -67,9 +67,8 @@ let_drop(const bag *b, tr_full_policy_t policy)
 static void
 let_go_unread(const bag *b)
 {
-    hold h;
     deed d = {.child = child_of(&s.p, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = 1))};
-    hold_it(d.child, &h);
+    hold_it(d.child);
     assert_ok(tr_runtime_send(s.p.rt, d.child, &carry_type, b, TR_FOREVER));
     assert_ok(deed_of(&s.p, do_kill, &d));
     cue_give(&h.go_on);
@@ -82,7 +81,7 @@ send_to_fate(const bag *b, fate what)
     part leaves_in = {.receive = leave_in};
     switch (what) {
     case IS_TAKEN:
-        taken = (bag){NULL};
+        taken = (bag){.token = NULL};
         hand_to(s.p.rt, actor_with(&s, 1, &taken), b);
         tr_runtime_stop(s.p.rt);
         break;
@@ -264,11 +263,10 @@ Test(moves, ends_in_a_message_to_the_dead_are_still_the_senders)
 
 Test(moves, ends_in_a_message_that_is_rejected_are_still_the_senders)
 {
-    hold h;
     ends_begin(&s);
     tr_ref_t full = child_of(&s.p, PUPPET_WITH(NULL, .mailbox_count = 1, .full = TR_REJECT,
                                                .place = TR_PLACE_AT, .worker = 1));
-    hold_it(full, &h);
+    hold_it(full);
     assert_ok(tr_runtime_send(s.p.rt, full, TR_MSG(number), TR_FOREVER));
     send_in_vain_to(full, TR_EFULL);
     cue_give(&h.go_on);
@@ -296,7 +294,7 @@ use_oneshot(tr_self *self, void *arg)
 
 Test(moves, ends_that_were_handed_on_many_times_work_where_they_are)
 {
-    bag bags[2] = {{NULL}, {NULL}};
+    bag bags[2] = {{.token = NULL}, {.token = NULL}};
     tr_token *tx;
     tr_oneshot *rx;
     ends_begin(&s);
@@ -385,7 +383,7 @@ has_token(substitute *sub)
 static void
 begin_asking(player *caller, question *q, substitute *sub)
 {
-    sub->bag = (bag){NULL};
+    sub->bag = (bag){.token = NULL};
     sub->ref = actor_with(&s, 1, &sub->bag);
     part role = {.receive = pass_on, .arg = sub};
     q->to = child_of(&s.p, PUPPET(&role));

@@ -60,7 +60,7 @@ model_close(end *e)
 {
     bool is_reader = e >= m.rx && e < m.rx + ENDS;
     m.discarded += is_reader && !m.is_watch ? m.next - e->next : 0;
-    *e = (end){NULL};
+    *e = (end){.real = NULL};
 }
 
 // ---- one operation on the real thing
@@ -332,7 +332,7 @@ close_one(end *e)
 static void
 move_one(end *e, uint32_t to)
 {
-    bag b = {NULL};
+    bag b = {.token = NULL};
     bool sends = is_sender(e);
     if (m.is_watch) {
         *(sends ? (void **)&b.watch_tx : (void **)&b.watch_rx) = e->real;

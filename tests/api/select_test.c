@@ -96,7 +96,7 @@ close_ends(bag *b)
     tr_watch_rx_close(b->watch_rx);
     tr_oneshot_close(b->oneshot);
     tr_token_reply_error(TR_OUTSIDE, b->token, TR_ENOREPLY);
-    *b = (bag){NULL};
+    *b = (bag){.token = NULL};
 }
 
 typedef struct choice {
@@ -133,7 +133,7 @@ begin_choice(choice *c, place where)
     *c = (choice){.timeout = TR_FOREVER, .which = 99};
     c->p = player_of(&s, where, &c->bag);
     hand(&c->p, near);
-    near = (bag){NULL}; // of a thread: in c->bag
+    near = (bag){.token = NULL}; // of a thread: in c->bag
 }
 
 static void
@@ -207,7 +207,7 @@ one_becomes_ready(place where, kind k, bool waits, bool by_end)
         let_wait(&c.p);
     }
     if (by_end) {
-        bag all = far, one = {NULL};
+        bag all = far, one = {.token = NULL};
         one.mpsc_tx = k == MPSC ? all.mpsc_tx : NULL;
         one.broadcast_tx = k == BROADCAST ? all.broadcast_tx : NULL;
         one.watch_tx = k == WATCH ? all.watch_tx : NULL;

@@ -533,7 +533,7 @@ Test(watch, that_changes_fast_is_seen_in_order_and_to_the_last_by_all)
 {
     for (place sender = A_THREAD; sender < PLACES; sender++) {
         static player readers[READERS];
-        bag bags[READERS] = {{NULL}}, sends;
+        bag bags[READERS] = {{.token = NULL}}, sends;
         looking looks[READERS];
         open_watch();
         player changer = player_of(&s, sender, &sends);
