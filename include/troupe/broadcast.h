@@ -61,7 +61,8 @@ typedef struct tr_broadcast_opts {
  * @param opts    NULL for all defaults
  * @param out_tx  owned: tr_broadcast_tx_close
  * @param out_rx  a first reader, owned: tr_broadcast_rx_close; NULL for none
- * @return TR_OK, TR_EINVAL when a bound is over 4194303 messages or 512 GiB, TR_ENOMEM.
+ * @return TR_OK, TR_EINVAL when a bound is over 4194303 messages or is 512 GiB and more,
+ *         TR_ENOMEM.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_broadcast_create(tr_self *self, const tr_broadcast_opts_t *opts,
                                                   tr_broadcast_tx **out_tx,

@@ -46,7 +46,8 @@ extern TR_API const tr_local_t tr_watch_rx_local;
  * @param value
  * @param out_tx  owned: tr_watch_tx_close
  * @param out_rx  owned: tr_watch_rx_close; NULL for none
- * @return TR_OK, TR_EINVAL when the value has a local object, TR_ENOMEM.
+ * @return TR_OK, TR_EINVAL when the value has a local object, TR_ETOOBIG when it is larger than any
+ *         message may be, TR_ENOMEM.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_watch_create(tr_self *self, const tr_type_t *type,
                                               const void *value, tr_watch_tx **out_tx,
@@ -67,8 +68,8 @@ TR_API TR_MUST_CHECK tr_err_t tr_watch_resubscribe(tr_self *self, tr_watch_rx *r
 /** One more sending end, for `self`. TR_OK or TR_ENOMEM. */
 TR_API TR_MUST_CHECK tr_err_t tr_watch_tx_clone(tr_self *self, tr_watch_tx *tx, tr_watch_tx **out);
 
-/** Give it a new value, whether anybody reads it or not. Never waits. TR_OK, TR_EINVAL, TR_ENOMEM.
- */
+/** Give it a new value, whether anybody reads it or not. Never waits. TR_OK, TR_EINVAL, TR_ETOOBIG,
+ *  TR_ENOMEM. */
 TR_API TR_MUST_CHECK tr_err_t tr_watch_send(tr_self *self, tr_watch_tx *tx, const tr_type_t *type,
                                             const void *value);
 

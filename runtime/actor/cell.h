@@ -19,7 +19,7 @@
 // Pairs       cell.state: acq_rel, with itself. Carries the message, and whom to nudge.
 //             cell.holders: acq_rel, with itself. All that the first did is done when the second
 //             frees.
-// Tested by   tests/models/cell_model.c, tests/api/oneshot_test.c
+// Tested by   tests/models/cell_model.c, tests/api/oneshot_test.c, tests/api/oneshot_race_test.c
 #ifndef TRI_ACTOR_CELL_H
 #define TRI_ACTOR_CELL_H
 

@@ -7,21 +7,30 @@ struct park {
     tri_wait wait;
     tri_parking *parkings;
     size_t count;
-    size_t first;
-    size_t index; // that is ready
+    tri_rng *fair; // decides where several are ready; NULL: the first of them
+    size_t index;  // that is ready
 };
 
+// Of those that are ready each has the same chance: the n-th takes the place of the one chosen so
+// far in one of n cases.
 static bool
 is_one_ready(struct park *park)
 {
+    uint32_t ready = 0;
     for (size_t i = 0; i < park->count; i++) {
-        park->index = (park->first + i) % park->count;
-        tri_parking *parking = &park->parkings[park->index];
-        if (parking->ops->is_ready(parking)) {
-            return true;
+        tri_parking *parking = &park->parkings[i];
+        if (!parking->ops->is_ready(parking)) {
+            continue;
+        }
+        ready++;
+        if (ready == 1 || tri_rng_below(park->fair, ready) == 0) {
+            park->index = i;
+        }
+        if (park->fair == NULL) {
+            break;
         }
     }
-    return false;
+    return ready != 0;
 }
 
 static void
@@ -97,10 +106,10 @@ tri_park_deadline(tri_actor *self, tr_duration_t timeout)
 }
 
 tr_err_t
-tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count, size_t first,
+tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count, tri_rng *fair,
          int64_t deadline_ns, size_t *out_index)
 {
-    struct park park = {.parkings = parkings, .count = count, .first = first};
+    struct park park = {.parkings = parkings, .count = count, .fair = fair};
     tr_err_t err =
         self != NULL ? park_actor(self, &park, deadline_ns) : park_thread(rt, &park, deadline_ns);
     if (err == TR_OK) {
@@ -115,5 +124,5 @@ tri_park_for(tr_runtime *rt, tri_actor *self, const tri_parking_ops *ops, void *
 {
     size_t index;
     tri_parking parking = {.ops = ops, .object = object};
-    return tri_park(rt, self, &parking, 1, 0, deadline_ns, &index);
+    return tri_park(rt, self, &parking, 1, NULL, deadline_ns, &index);
 }

@@ -7,6 +7,7 @@
 #define TRI_ACTOR_PARK_H
 
 #include "actor/wait.h"
+#include "base/rng.h"
 
 typedef struct tri_parking tri_parking;
 
@@ -28,12 +29,12 @@ struct tri_parking {
     tri_actor *who; // the actor, or the port of the thread
 };
 
-// Wait for the first of `count`, looked at in turn from `first` on. `self` is NULL for a thread
-// outside, which blocks. TR_OK: *out_index is ready; TR_ETIMEOUT; for an actor also what
-// tri_wait_for says; for a thread TR_ENOMEM without a port. Does not return when the actor is
-// killed.
+// Wait for the first of `count`; where several are ready, `fair` chooses, and where it is NULL the
+// first in order wins. `self` is NULL for a thread outside, which blocks. TR_OK: *out_index is
+// ready; TR_ETIMEOUT; for an actor also what tri_wait_for says; for a thread TR_ENOMEM without a
+// port. Does not return when the actor is killed.
 tr_err_t tri_park(tr_runtime *rt, tri_actor *self, tri_parking *parkings, size_t count,
-                  size_t first, int64_t deadline_ns, size_t *out_index);
+                  tri_rng *fair, int64_t deadline_ns, size_t *out_index);
 
 // For one.
 tr_err_t tri_park_for(tr_runtime *rt, tri_actor *self, const tri_parking_ops *ops, void *object,

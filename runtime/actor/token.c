@@ -93,16 +93,19 @@ tr_defer(tr_self *self, tr_token **out)
 
 // ---- answering
 
-// Put an answer into the cell; takes it, and lets go of the cell.
+// Put an answer into the cell; takes it, and lets go of the cell. The objects in an answer that is
+// not wanted stay the sender's.
 static tr_err_t
-put(tr_runtime *rt, tri_worker *here, tri_cell *cell, tr_message *answer)
+put(tr_runtime *rt, tr_self *self, tri_cell *cell, tr_message *answer)
 {
+    tri_worker *here = worker_of(self);
     answer->meta = (answer->meta & TRI_MSG_CLASS) | TRI_MSG_REPLY;
     tri_message_own_parts(answer);
     tri_count_at(rt, here, TRI_ACCEPTED);
     bool is_wanted = tri_cell_put(cell, here, answer);
     if (!is_wanted) {
         tri_count_at(rt, here, TRI_RETURNED);
+        tri_message_return_parts(answer, self);
         tri_destroy_message(rt, here, answer);
     }
     if (tri_cell_let_go(cell)) {
@@ -128,7 +131,7 @@ tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void
     }
     answer->sender = self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
     if (token->cell != NULL) {
-        err = put(rt, here, token->cell, answer);
+        err = put(rt, self, token->cell, answer);
     } else {
         tri_call_answer(rt, here, answer, room->sender, room->request);
     }
@@ -154,7 +157,7 @@ tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
         return;
     }
     tri_message_become_error(room, error);
-    tr_err_t err = put(rt, here, cell, room);
+    tr_err_t err = put(rt, self, cell, room);
     (void)err; // nobody is left who would want to know
 }
 

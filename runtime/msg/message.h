@@ -116,6 +116,16 @@ tri_message_own_parts(tr_message *msg)
     }
 }
 
+// It was not delivered after all: they are the sender's again.
+static inline void
+tri_message_return_parts(tr_message *msg, struct tr_self *sender)
+{
+    if ((msg->meta & TRI_MSG_OWNS) != 0) {
+        msg->meta &= ~(uint64_t)TRI_MSG_OWNS;
+        tri_parts_adopt(msg->parcel.type, msg->value, sender);
+    }
+}
+
 // Give the references to its bufs back and, with TRI_MSG_OWNS, drop its locals, ahead of its end.
 // The value is not to be read any more. May be done twice.
 void tri_message_release_parts(tr_message *msg);

@@ -129,6 +129,20 @@ tri_parts_leave_walk(const tr_type_t *type, const void *value)
     walk(type, value, leave, NULL);
 }
 
+static void
+adopt(const tr_field_t *field, void *at, void *self)
+{
+    if (field->kind == TR_KIND_LOCAL && field->local->adopt != NULL) {
+        field->local->adopt(self, tri_pointer_load(at));
+    }
+}
+
+void
+tri_parts_adopt_walk(const tr_type_t *type, const void *value, struct tr_self *self)
+{
+    walk(type, value, adopt, self);
+}
+
 // NULL first: the program is called last, and finds nothing that it could be handed twice.
 static void
 release(const tr_field_t *field, void *at, void *arg)

@@ -22,6 +22,9 @@ static inline void tri_parts_share(const tr_type_t *type, const void *value);
 // Tell each local object that it is about to go: `leave`, in the sender, before the delivery.
 static inline void tri_parts_leave(const tr_type_t *type, const void *value);
 
+// Tell each local object that it is back, as tr_take does: the delivery came to nothing.
+static inline void tri_parts_adopt(const tr_type_t *type, const void *value, struct tr_self *self);
+
 // Give back the reference to each buf and, where they are the value's own, drop the local objects.
 // NULLs are left in their place: doing it twice is as doing it once. Calls into the program.
 static inline void tri_parts_release(const tr_type_t *type, void *value, bool owns_locals);
@@ -38,6 +41,7 @@ bool tri_parts_has_local(const tr_type_t *type, const void *value);
 uint64_t tri_parts_bytes_walk(const tr_type_t *type, const void *value);
 void tri_parts_share_walk(const tr_type_t *type, const void *value);
 void tri_parts_leave_walk(const tr_type_t *type, const void *value);
+void tri_parts_adopt_walk(const tr_type_t *type, const void *value, struct tr_self *self);
 void tri_parts_release_walk(const tr_type_t *type, void *value, bool owns_locals);
 void tri_parts_blank_walk(const tr_type_t *type, void *value);
 
@@ -66,6 +70,14 @@ tri_parts_leave(const tr_type_t *type, const void *value)
 {
     if (tri_parts_may_be(type)) {
         tri_parts_leave_walk(type, value);
+    }
+}
+
+static inline void
+tri_parts_adopt(const tr_type_t *type, const void *value, struct tr_self *self)
+{
+    if (tri_parts_may_be(type)) {
+        tri_parts_adopt_walk(type, value, self);
     }
 }
 

@@ -288,10 +288,12 @@ read_under_lock(tri_actor *self, tri_feed_end *rx, const tr_message **out, bool 
     tri_feed *feed = rx->feed;
     tr_message *msg = NULL;
     pthread_mutex_lock(&feed->lock);
-    if (again && rx->next == feed->next) {
-        rx->next--;
-    }
+    bool is_seen = again && rx->next == feed->next;
+    rx->next -= is_seen;
     tr_err_t err = read_next(feed, rx, worker_of(self), &msg);
+    if (is_seen) {
+        rx->next = feed->next; // also where there was no memory for a copy
+    }
     pthread_mutex_unlock(&feed->lock);
     if (err == TR_OK) {
         tri_call_lend_out(feed->rt, self, msg);

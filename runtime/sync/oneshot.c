@@ -161,6 +161,15 @@ open_up(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *out)
     return TR_OK;
 }
 
+// It is not there, and is not waited for. Who asks again and again must not keep the worker from
+// who would send it; one that was sent is received without a breath, for `self` may be stopping.
+static tr_err_t
+poll(tr_self *self)
+{
+    tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
+    return err != TR_OK ? err : TR_ETIMEOUT;
+}
+
 tr_err_t
 tr_oneshot_recv(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *out,
                 tr_duration_t timeout)
@@ -169,11 +178,12 @@ tr_oneshot_recv(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *ou
         return TR_EALREADY;
     }
     if (!is_full(rx)) {
-        if (rx->is_shut || timeout.ns == 0) {
-            return rx->is_shut ? TR_ECLOSED : TR_ETIMEOUT;
+        if (rx->is_shut) {
+            return TR_ECLOSED;
         }
-        tr_err_t err = tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx,
-                                    tri_park_deadline(self, timeout));
+        tr_err_t err = timeout.ns == 0 ? poll(self)
+                                       : tri_park_for(rx->end.rt, self, &tri_oneshot_recv_ops, rx,
+                                                      tri_park_deadline(self, timeout));
         if (err != TR_OK) {
             return err;
         }

@@ -36,12 +36,12 @@ tr_when_unwanted(tr_token *token)
 }
 
 static tr_err_t
-wait_for_one(tr_runtime *rt, tr_self *self, tr_branch_t *branches, size_t count, size_t first,
+wait_for_one(tr_runtime *rt, tr_self *self, tr_branch_t *branches, size_t count, tri_rng *fair,
              tr_duration_t timeout, size_t *out_index)
 {
     tr_err_t err = self != NULL ? tri_wait_breathe(self) : TR_OK;
     return err != TR_OK ? err
-                        : tri_park(rt, self, (tri_parking *)(void *)branches, count, first,
+                        : tri_park(rt, self, (tri_parking *)(void *)branches, count, fair,
                                    tri_park_deadline(self, timeout), out_index);
 }
 
@@ -52,8 +52,8 @@ tr_select(tr_self *self, tr_branch_t *branches, size_t count, tr_duration_t time
     if (count == 0) {
         return TR_EINVAL;
     }
-    size_t first = tri_rng_below(&tri_actor_worker(self)->rng, (uint32_t)count);
-    return wait_for_one(self->rt, self, branches, count, first, timeout, out_index);
+    tri_rng *fair = &tri_actor_worker(self)->rng;
+    return wait_for_one(self->rt, self, branches, count, fair, timeout, out_index);
 }
 
 tr_err_t
@@ -61,7 +61,7 @@ tr_select_biased(tr_self *self, tr_branch_t *branches, size_t count, tr_duration
                  size_t *out_index)
 {
     return count == 0 ? TR_EINVAL
-                      : wait_for_one(self->rt, self, branches, count, 0, timeout, out_index);
+                      : wait_for_one(self->rt, self, branches, count, NULL, timeout, out_index);
 }
 
 tr_err_t
@@ -71,7 +71,8 @@ tr_runtime_select(tr_runtime *rt, tr_branch_t *branches, size_t count, tr_durati
     if (count == 0) {
         return TR_EINVAL;
     }
-    // A thread has no generator of its own; the clock's last digits will do.
-    size_t first = (size_t)(tri_clock_ns() >> 5) % count;
-    return wait_for_one(rt, NULL, branches, count, first, timeout, out_index);
+    // A thread has no generator of its own; the clock will do for a seed.
+    tri_rng fair;
+    tri_rng_init(&fair, (uint64_t)tri_clock_ns());
+    return wait_for_one(rt, NULL, branches, count, &fair, timeout, out_index);
 }
