@@ -17,7 +17,8 @@
  * instead of TR_OK: what it wanted to send was not received.
  *
  * `self` is the calling actor; a thread outside says TR_OUTSIDE. An end belongs to the life that
- * has it, and may be sent in a message: local(tr_token), local(tr_oneshot).
+ * has it, and may be sent in a message: local(tr_token), local(tr_oneshot). An end is waited for by
+ * one at a time; a receiving end that is sent through its own token can be received by nobody.
  */
 #ifndef TROUPE_ONESHOT_H
 #define TROUPE_ONESHOT_H

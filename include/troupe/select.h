@@ -31,7 +31,7 @@
 TR_BEGIN_DECLS
 
 /** One thing to wait for; made by a tr_when_… and good for any number of waits. A value: it refers
- *  to what it is about, which must be open while it is waited for. */
+ *  to what it is about, which must be open while it is waited for, and stands in one wait once. */
 typedef struct tr_branch {
     void *own[5]; // the runtime's
 } tr_branch_t;

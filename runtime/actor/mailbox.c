@@ -182,14 +182,6 @@ room_of(tr_message *msg)
     return (tri_room *)(void *)msg->value;
 }
 
-// Grant and cancel of a room are under way to each other's senders: true for the second to arrive.
-static bool
-is_second(tri_room *room)
-{
-    // acq_rel with itself, the other end's exchange: the second ends what the first was done with.
-    return atomic_exchange_explicit(&room->has_crossed, true, memory_order_acq_rel);
-}
-
 static void
 send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
 {
@@ -208,7 +200,7 @@ send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
         room->error = TR_EDEAD;
         give_room(actor, room->space); // for the next in line: granting goes on
     }
-    if (is_second(room)) {
+    if (tri_is_second(&room->crossing)) {
         tri_destroy_message(actor->rt, here, msg);
     }
 }
@@ -271,7 +263,7 @@ tri_mailbox_room_canceled(tri_actor *actor, tri_parcel *cancel)
 {
     tri_room *room = TRI_CONTAINER(cancel, tri_room, cancel);
     bool was_granted = room->is_granted;
-    if (was_granted && !is_second(room)) {
+    if (was_granted && !tri_is_second(&room->crossing)) {
         return; // the grant that is on its way ends it
     }
     if (was_granted && room->error == TR_OK) {
@@ -288,7 +280,7 @@ void
 tri_mailbox_return_grant(tr_runtime *rt, tri_worker *here, tr_message *grant)
 {
     tri_room *room = room_of(grant);
-    if (!is_second(room)) {
+    if (!tri_is_second(&room->crossing)) {
         return; // the cancel that is on its way ends it
     }
     if (room->error != TR_OK) {

@@ -14,13 +14,14 @@
 //             is still with the target, the cancel ends it there. If it is on its way back, grant
 //             and cancel cross; the second of the two to arrive gives back what was granted, and
 //             ends it. So nothing of a sender that has given up stays behind.
-// Pairs       room.crossed: acq_rel between the two ends, with itself.
+// Pairs       room.crossing: acq_rel between the two ends, with itself; see base/crossing.h.
 // Lost rooms  None: a tri_room is urgent mail, which wakes the owner even when its mailbox drained
 //             in the meantime; it is granted then and there.
 #ifndef TRI_ACTOR_MAILBOX_H
 #define TRI_ACTOR_MAILBOX_H
 
 #include "actor/actor.h"
+#include "base/crossing.h"
 
 #define TRI_LOAD_CROWDED        ((uint64_t)1 << 63)
 #define TRI_LOAD_CLOSED         ((uint64_t)1 << 62)
@@ -39,14 +40,14 @@ typedef struct tri_space {
 
 // The value of the messages ROOM, GRANT and GIVE_BACK; `request` of the message is the sender's.
 typedef struct tri_room {
-    tri_list link;            // in cold.rooms of the target, while it waits there
-    tr_ref_t target;          // whose mailbox
-    tri_space_t space;        // that is asked for
-    tri_parcel cancel;        // from a sender that has given up
-    _Atomic bool has_crossed; // grant and cancel: the first of them has arrived
-    bool is_granted;          // it is not with the target any more; the target's owner's
-    bool is_permit;           // what is given back was a permit's; see permit.c
-    tr_err_t error;           // of a grant: TR_OK, or why there will never be room
+    tri_list link;         // in cold.rooms of the target, while it waits there
+    tr_ref_t target;       // whose mailbox
+    tri_space_t space;     // that is asked for
+    tri_parcel cancel;     // from a sender that has given up
+    tri_crossing crossing; // of grant and cancel
+    bool is_granted;       // it is not with the target any more; the target's owner's
+    bool is_permit;        // what is given back was a permit's; see permit.c
+    tr_err_t error;        // of a grant: TR_OK, or why there will never be room
 } tri_room;
 
 static inline uint32_t

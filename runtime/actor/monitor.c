@@ -8,17 +8,18 @@
 //             DOWN. The target's side holds it in cold.watchers from WATCH to UNWATCH or its end.
 // Freeing     UNWATCH finds it not yet down: no DOWN will ever be sent, the target's side frees.
 //             DOWN finds it not ended: no UNWATCH will ever be sent, the watcher's side frees.
-//             Both were sent and cross: the second of the two that arrives frees (`crossed`).
+//             Both were sent and cross: the second of the two that arrives frees (`crossing`).
 // Links       Belong to a life: a life that ends gives DOWN to those that linked to it, held or
 // not, and
 //             ends its own, with the reason, so that the other side learns it from the UNWATCH.
 // Fields      is_ended and the link in watches: watcher's owner. is_down, reason and the link in
-//             watchers: target's owner. crossed: both, atomic.
+//             watchers: target's owner. crossing: both.
 #include "actor/monitor.h"
 
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/wait.h"
+#include "base/crossing.h"
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -37,16 +38,8 @@ typedef struct tri_watch {
     bool is_link;
     bool is_ended;
     bool is_down;
-    _Atomic bool crossed;
+    tri_crossing crossing; // of UNWATCH and DOWN
 } tri_watch;
-
-// True for the second to come.
-static bool
-is_second(tri_watch *watch)
-{
-    // acq_rel with itself, the other end's exchange: the second frees what the first was done with.
-    return atomic_exchange_explicit(&watch->crossed, true, memory_order_acq_rel);
-}
 
 static void
 send_down(tri_actor *target, tri_watch *watch, tr_err_t reason)
@@ -140,7 +133,7 @@ tri_monitor_end(tri_actor *target, tri_parcel *parcel)
         tri_list_remove(&watch->at_target);
         tri_free(watch);
         break_link(target, reason);
-    } else if (is_second(watch)) {
+    } else if (tri_is_second(&watch->crossing)) {
         tri_free(watch);
     }
 }
@@ -213,7 +206,7 @@ tri_monitor_is_wanted(tri_actor *watcher, tri_parcel *parcel)
 {
     tri_watch *watch = TRI_CONTAINER(parcel, tri_watch, down);
     if (watch->is_ended) {
-        if (is_second(watch)) {
+        if (tri_is_second(&watch->crossing)) {
             tri_free(watch);
         }
         return false;

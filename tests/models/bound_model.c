@@ -595,7 +595,7 @@ crowded_is_never_over(model_access *access)
 static void
 crossing_does_not_order(model_access *access)
 {
-    model_weaken(access, "is_second", MODEL_RMW, memory_order_acq_rel, memory_order_relaxed);
+    model_weaken(access, "tri_is_second", MODEL_RMW, memory_order_acq_rel, memory_order_relaxed);
 }
 
 static void
