@@ -235,6 +235,8 @@ static const command commands[] = {
     {"rpush", -3, plan_push, STORE_PUSH, STORE_AT_BACK},
     {"lpop", -2, plan_pop, STORE_POP, 0},
     {"rpop", -2, plan_pop, STORE_POP, STORE_AT_BACK},
+    {"blpop", -3, plan_pop_or_wait, 0, 0},
+    {"brpop", -3, plan_pop_or_wait, 0, STORE_AT_BACK},
     {"lrange", 4, plan_range, STORE_RANGE, 0},
     {"llen", 2, plan_key, STORE_LENGTH, 0},
     {"type", 2, plan_key, STORE_KIND, 0},

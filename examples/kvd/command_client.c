@@ -133,6 +133,11 @@ plan_debug(plan *p, const resp_request_t *r, const command *c)
         p->end = PLAN_COUNT_TOPICS;
         return;
     }
+    if (is_word(resp_arg(r, 1), "waiting") && r->count == 2) {
+        plan_begin(p, PLAN_SUM);
+        plan_op_everywhere(p, (store_op){.verb = STORE_WAITING});
+        return;
+    }
     if (!is_word(resp_arg(r, 1), "crash-shard") || r->count != 3) {
         say_unknown_subcommand(p, r, "DEBUG");
         return;
@@ -146,5 +151,5 @@ plan_debug(plan *p, const resp_request_t *r, const command *c)
         return;
     }
     p->end = PLAN_CRASH; // the connection does it, and replies
-    p->crash_shard = (uint32_t)shard;
+    p->shard = (uint32_t)shard;
 }

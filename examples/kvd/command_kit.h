@@ -41,6 +41,7 @@ bool read_number(plan *p, tr_str_t text, int64_t *out);
 // command_list.c
 void plan_push(plan *p, const resp_request_t *r, const command *c);
 void plan_pop(plan *p, const resp_request_t *r, const command *c);
+void plan_pop_or_wait(plan *p, const resp_request_t *r, const command *c);
 void plan_range(plan *p, const resp_request_t *r, const command *c);
 
 // command_channel.c

@@ -146,7 +146,7 @@ do_last(tr_self *self, conn *c)
         c->closing = true;
         return TR_OK;
     case PLAN_CRASH:
-        return conn_crash(self, c, c->cluster.shards[c->plan.crash_shard], TR_MSG(store_crash));
+        return conn_crash(self, c, c->cluster.shards[c->plan.shard], TR_MSG(store_crash));
     case PLAN_CRASH_HUB:
         return conn_crash(self, c, c->hub, TR_MSG(hub_crash));
     case PLAN_COUNT_TOPICS:
@@ -157,6 +157,8 @@ do_last(tr_self *self, conn *c)
         return conn_subscribe(self, c);
     case PLAN_UNSUBSCRIBE:
         return conn_unsubscribe(self, c);
+    case PLAN_POP:
+        return conn_pop(self, c);
     }
     return TR_OK;
 }

@@ -1,5 +1,5 @@
 // conn_kit.h: a connection as its files see it: conn.c is its life, conn_channel.c what it does
-// with channels.
+// with channels, conn_pop.c how it waits for an item.
 #ifndef KVD_CONN_KIT_H
 #define KVD_CONN_KIT_H
 
@@ -66,5 +66,10 @@ tr_err_t conn_count_topics(tr_self *self, conn *c);
 
 // Pass on what is published until the client says something, or c->closing.
 tr_err_t conn_listen(tr_self *self, conn *c);
+
+// ---- conn_pop.c ---------------------------------------------------------------------------------
+
+// Pop an item, or wait for one, and reply.
+tr_err_t conn_pop(tr_self *self, conn *c);
 
 #endif

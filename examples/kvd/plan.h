@@ -38,12 +38,13 @@ typedef struct plan_command {
 typedef enum plan_end {
     PLAN_GO_ON,
     PLAN_CLOSE,
-    PLAN_CRASH,        // crash the shard `crash_shard`
+    PLAN_CRASH,        // crash the shard `shard`
     PLAN_CRASH_HUB,    // crash the hub
     PLAN_COUNT_TOPICS, // ask the hub how many it has
     PLAN_PUBLISH,      // `request`: a channel and a message
     PLAN_SUBSCRIBE,    // `request`: channels, or patterns
     PLAN_UNSUBSCRIBE,  // `request`: the same, or none for all
+    PLAN_POP,          // `request`: keys of `shard`; wait for an item
 } plan_end_t;
 
 // Operations on one shard. Their states, from the front: taken ≤ answered ≤ count.
@@ -71,9 +72,11 @@ typedef struct plan {
     buffer text;
     arena items; // of the operations that have some
     plan_end_t end;
-    uint32_t crash_shard;
+    uint32_t shard;
     resp_request_t request; // good until the plan is reset
     bool are_patterns;      // not channels
+    uint32_t flags;         // of a pop
+    int64_t timeout_us;     // and for how long it waits; 0: for ever
     bool subscribed;        // the connection is; stays as it was set
     bool failed;            // no memory: the plan has a gap and must not be used
 } plan;

@@ -22,6 +22,7 @@ store_start(tr_self *self, void *state, const void *arg)
     store *s = state;
     s->heap = heap_of_life(self);
     table_init(&s->table, &s->heap, hash_seed_random());
+    table_init(&s->queues, &s->heap, hash_seed_random());
     s->items.heap = &s->heap;
     s->results = tr_alloc(self, STORE_OPS * sizeof *s->results);
     return s->results != NULL ? TR_OK : TR_ENOMEM;
@@ -136,6 +137,15 @@ clear(tr_self *self, store *s)
 
 // ---- batches ------------------------------------------------------------------------------------
 
+// Its reply counts what is given away at once, as Redis has it.
+static store_result
+push(tr_self *self, store *s, const store_op *op, int64_t now_ms)
+{
+    store_result result = store_push(s, op, now_ms);
+    store_serve(self, s, op->key, now_ms);
+    return result;
+}
+
 static store_result
 execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
 {
@@ -161,7 +171,7 @@ execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
     case STORE_KIND:
         return name_kind(s, op, now_ms);
     case STORE_PUSH:
-        return store_push(s, op, now_ms);
+        return push(self, s, op, now_ms);
     case STORE_POP:
     case STORE_TAKE:
         return store_pop(s, op, now_ms);
@@ -169,6 +179,8 @@ execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
         return store_range(s, op, now_ms);
     case STORE_LENGTH:
         return store_length(s, op, now_ms);
+    case STORE_WAITING:
+        return number_result((int64_t)s->waiter_count);
     }
     return outcome_result(STORE_NOTHING);
 }
@@ -240,6 +252,16 @@ handle_batch(tr_self *self, store *s, const store_batch *batch)
 }
 
 static tr_err_t
+handle_await(tr_self *self, store *s, const store_await *request, tr_token *token)
+{
+    if (token != NULL) {
+        store_await_item(self, s, request, token, now_in_ms(self));
+    }
+    table_reclaim(&s->table);
+    return TR_OK;
+}
+
+static tr_err_t
 handle_sweep(tr_self *self, store *s)
 {
     s->sweeping = false;
@@ -256,6 +278,10 @@ store_receive(tr_self *self, void *state, const tr_message *msg)
     const store_batch *batch = tr_as(store_batch, msg);
     if (batch != NULL) {
         return handle_batch(self, s, batch);
+    }
+    const store_await *request = tr_as(store_await, msg);
+    if (request != NULL) {
+        return handle_await(self, s, request, tr_take(self, msg, store_await, token));
     }
     if (tr_as(store_sweep, msg) != NULL) {
         return handle_sweep(self, s);

@@ -1,5 +1,5 @@
 // store_kit.h: a shard as its files see it: store.c is its life and its operations on keys and
-// strings, store_list.c those on lists.
+// strings, store_list.c those on lists, store_wait.c who waits for items.
 #ifndef KVD_STORE_KIT_H
 #define KVD_STORE_KIT_H
 
@@ -24,6 +24,9 @@ typedef struct store_popped {
     size_t count;
 } store_popped_t;
 
+typedef struct store_waiter store_waiter;
+typedef struct store_queue store_queue;
+
 typedef struct store {
     heap_t heap; // good during the handler in progress, so each one renews it
     table table;
@@ -31,6 +34,10 @@ typedef struct store {
     arena items;           // of the results
     store_popped_t popped;
     bool sweeping; // a store_sweep is under way
+    table queues;  // of those who wait: by key, to a pointer
+    store_waiter *waiters;
+    size_t waiter_count;
+    size_t weed_at; // so many of them and it is time to look for those who have given up
 } store;
 
 static inline store_result
@@ -46,9 +53,9 @@ outcome_result(store_outcome outcome)
 }
 
 static inline list_end_t
-store_end_of(const store_op *op)
+store_end_of(uint32_t flags)
 {
-    return (op->flags & STORE_AT_BACK) != 0 ? LIST_BACK : LIST_FRONT;
+    return (flags & STORE_AT_BACK) != 0 ? LIST_BACK : LIST_FRONT;
 }
 
 // ---- store_list.c -------------------------------------------------------------------------------
@@ -63,5 +70,14 @@ bool store_may_follow(const store *s, const store_op *op);
 
 // What was popped leaves its list.
 void store_let_go(store *s, int64_t now_ms);
+
+// ---- store_wait.c -------------------------------------------------------------------------------
+
+// Answer the token with an item, now or when there is one. Takes the token.
+void store_await_item(tr_self *self, store *s, const store_await *request, tr_token *token,
+                      int64_t now_ms);
+
+// Items were pushed: those who wait for this key come first.
+void store_serve(tr_self *self, store *s, tr_str_t key, int64_t now_ms);
 
 #endif

@@ -11,7 +11,7 @@ store_push(store *s, const store_op *op, int64_t now_ms)
     if (kind == TABLE_NOTHING && table_add_list(&s->table, op->key, now_ms, &l) != TR_OK) {
         return outcome_result(STORE_NO_MEMORY);
     }
-    if (list_push(l, store_end_of(op), op->items.items, op->items.count) != TR_OK) {
+    if (list_push(l, store_end_of(op->flags), op->items.items, op->items.count) != TR_OK) {
         if (kind == TABLE_NOTHING) {
             (void)table_delete(&s->table, op->key, now_ms);
         }
@@ -55,7 +55,7 @@ store_pop(store *s, const store_op *op, int64_t now_ms)
             return outcome_result(kind == TABLE_STRING ? STORE_WRONG_KIND : STORE_NOTHING);
         }
         popped.key = op->key;
-        popped.end = store_end_of(op);
+        popped.end = store_end_of(op->flags);
         popped.next = list_seek(popped.list, popped.end, 0);
     }
     size_t left = popped.list->count - popped.count;
@@ -116,8 +116,8 @@ store_may_follow(const store *s, const store_op *op)
 {
     const store_popped_t *popped = &s->popped;
     return popped->list == NULL ||
-           ((op->verb == STORE_POP || op->verb == STORE_TAKE) && store_end_of(op) == popped->end &&
-            tr_str_equal(op->key, popped->key));
+           ((op->verb == STORE_POP || op->verb == STORE_TAKE) &&
+            store_end_of(op->flags) == popped->end && tr_str_equal(op->key, popped->key));
 }
 
 void

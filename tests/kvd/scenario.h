@@ -26,6 +26,11 @@ void scenario_scarce_lists(const scenario_env *env);
 // sizes.c: how much
 void scenario_sizes(const scenario_env *env);
 void scenario_clear(const scenario_env *env);
+// pops.c: waiting for items
+void scenario_pop_commands(const scenario_env *env);
+void scenario_pops(const scenario_env *env);
+void scenario_pop_races(const scenario_env *env);
+void scenario_pop_crowd(const scenario_env *env);
 // channels.c: publishing and subscribing
 void scenario_channel_commands(const scenario_env *env);
 void scenario_channels(const scenario_env *env);
