@@ -157,7 +157,9 @@ add_topic(tr_self *self, hub *h, const hub_join *join, hub_topic **out)
         return TR_ENOMEM;
     }
     *topic = (hub_topic){.is_pattern = join->is_pattern, .name_size = join->name.size};
-    memcpy(topic->name, join->name.data, join->name.size);
+    if (join->name.size > 0) {
+        memcpy(topic->name, join->name.data, join->name.size);
+    }
     tr_err_t err = enter(&h->topics[topic->is_pattern], name_of(topic), topic);
     if (err == TR_OK) {
         err = spawn_topic(self, topic);

@@ -58,7 +58,9 @@ find_or_add_queue(store *s, tr_str_t key)
         return NULL;
     }
     *queue = (store_queue){.key_size = key.size};
-    memcpy(queue->key, key.data, key.size);
+    if (key.size > 0) {
+        memcpy(queue->key, key.data, key.size);
+    }
     tr_bytes_t pointer = tr_bytes(&queue, sizeof(store_queue *));
     if (table_set(&s->queues, key, pointer, TABLE_NEVER, 0) != TR_OK) {
         heap_free(&s->heap, queue);

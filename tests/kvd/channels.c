@@ -186,6 +186,7 @@ void
 scenario_channel_bounds(const scenario_env *env)
 {
     enum { LARGEST = 1024 * 1024, CHANNELS = 20000, SUBSCRIPTIONS = 1024 };
+    int channels = check_rounds(CHANNELS);
     uint16_t port = env->server->port;
     int out = net_connect(port);
     ask_with_large(out, "PUBLISH", 1025, 1, "-ERR a channel's name may have 1024 bytes\r\n");
@@ -206,7 +207,7 @@ scenario_channel_bounds(const scenario_env *env)
     size_t before = server_rss_kib(env->server);
     int fd = net_connect(port);
     char line[128];
-    for (int i = 0; i < CHANNELS; i++) {
+    for (int i = 0; i < channels; i++) {
         char request[128];
         sprintf(request, "PUBLISH p%d x\r\nSUBSCRIBE s%d\r\nUNSUBSCRIBE s%d\r\n", i, i, i);
         net_send_text(fd, request);
@@ -218,7 +219,7 @@ scenario_channel_bounds(const scenario_env *env)
     }
     expect_topics(out, 1);
     size_t after = server_rss_kib(env->server);
-    printf("    resident %zu KiB, after %d channels %zu KiB\n", before, CHANNELS, after);
+    printf("    resident %zu KiB, after %d channels %zu KiB\n", before, channels, after);
     check(after < before + check_slack_kib(24 * 1024), "channels that are gone cost %zu KiB",
           after - before);
     close(in);
@@ -295,14 +296,14 @@ publish_window(int out, FILE *good, long first)
 
 // Read on to the end: all there was is here or missed.
 static void
-catch_up(int fd, const char *who)
+catch_up(int fd, long published, const char *who)
 {
     FILE *in = lines_of(fd);
     long received = 0;
     long missed = 0;
     long gaps = 0;
     long last = -1;
-    while (last < PUBLISHED - 1) {
+    while (last < published - 1) {
         long gap = 0;
         long number = next_message(in, &gap);
         if (number == -1) {
@@ -318,7 +319,7 @@ catch_up(int fd, const char *who)
     }
     fclose(in);
     printf("    %s: %ld received, %ld missed in %ld gaps\n", who, received, missed, gaps);
-    check(received + missed == PUBLISHED, "%s: %ld received and %ld missed", who, received, missed);
+    check(received + missed == published, "%s: %ld received and %ld missed", who, received, missed);
     check(missed > 0, "%s was not slow", who);
 }
 
@@ -334,13 +335,14 @@ scenario_slow_subscriber(const scenario_env *env)
         slow[i] = subscriber(port, "SUBSCRIBE news\r\n", SUBSCRIBED("$4\r\nnews", "1"));
         setsockopt(slow[i], SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int));
     }
+    long published = check_rounds(PUBLISHED);
     bool right = true;
     long at = 0;
-    for (; right && at < PUBLISHED / 10; at += WINDOW) {
+    for (; right && at < published / 10; at += WINDOW) {
         right = publish_window(out, messages, at);
     }
     size_t before = server_rss_kib(env->server);
-    for (; right && at < PUBLISHED; at += WINDOW) {
+    for (; right && at < published; at += WINDOW) {
         right = publish_window(out, messages, at);
     }
     size_t after = server_rss_kib(env->server);
@@ -348,8 +350,8 @@ scenario_slow_subscriber(const scenario_env *env)
     check(after < before + check_slack_kib(8 * 1024), "slow subscribers cost %zu KiB",
           after - before);
     if (right) {
-        catch_up(slow[0], "one slow subscriber");
-        catch_up(slow[1], "another one");
+        catch_up(slow[0], published, "one slow subscriber");
+        catch_up(slow[1], published, "another one");
     }
     // One that never reads again ends like any other, in the middle of a message.
     net_abort(slow[2]);

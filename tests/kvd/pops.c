@@ -257,14 +257,14 @@ expect_once(int fd, int round, const char *got, size_t *delivered)
 void
 scenario_pop_races(const scenario_env *env)
 {
-    enum { ROUNDS = 4000 };
+    int rounds = check_rounds(4000);
     uint16_t port = env->server->port;
     unsigned seed = (unsigned)env->seed;
     int fd = net_connect(port);
     size_t in_time = 0;
     size_t before_the_end = 0;
     int patient = net_connect(port);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         char text[128];
         int timeout_us = 100 + rand_r(&seed) % 300;
         sprintf(text, "BLPOP q %f\r\n", timeout_us / 1e6);
@@ -282,7 +282,7 @@ scenario_pop_races(const scenario_env *env)
         }
     }
     close(patient);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         char text[64];
         char got[64];
         sprintf(text, "RPUSH q %06d\r\n", round);
@@ -307,7 +307,7 @@ scenario_pop_races(const scenario_env *env)
             break;
         }
     }
-    printf("    %d rounds: %zu came before the timeout; %zu before the end of the client\n", ROUNDS,
+    printf("    %d rounds: %zu came before the timeout; %zu before the end of the client\n", rounds,
            in_time, before_the_end);
     close(fd);
 }
@@ -360,7 +360,8 @@ void
 scenario_pop_crowd(const scenario_env *env)
 {
     static atomic_uchar seen[ITEMS];
-    atomic_size_t left = ITEMS;
+    int items = check_rounds(ITEMS);
+    atomic_size_t left = (size_t)items;
     taker takers[TAKERS];
     memset(seen, 0, sizeof seen);
     for (unsigned i = 0; i < TAKERS; i++) {
@@ -372,7 +373,7 @@ scenario_pop_crowd(const scenario_env *env)
         fds[i] = net_connect(env->server->port);
     }
     char line[64];
-    for (int i = 0; i < ITEMS; i += 2) {
+    for (int i = 0; i < items; i += 2) {
         char request[64];
         sprintf(request, "RPUSH q%d %d %d\r\n", i / 2 % 2, i, i + 1);
         check(net_send_text(fds[i / 4 % PUSHERS], request) &&
@@ -388,7 +389,7 @@ scenario_pop_crowd(const scenario_env *env)
     for (unsigned i = 0; i < TAKERS; i++) {
         pthread_join(takers[i].thread, NULL);
     }
-    for (int i = 0; i < ITEMS; i++) {
+    for (int i = 0; i < items; i++) {
         check(seen[i] == 1, "item %d came %d times", i, seen[i]);
     }
     check(net_ask(fds[0], "EXISTS q0 q1\r\n", ":0\r\n"), "there is more than was pushed");
