@@ -235,6 +235,8 @@ static const command commands[] = {
     {"rpush", -3, plan_push, STORE_PUSH, STORE_AT_BACK},
     {"lpop", -2, plan_pop, STORE_POP, 0},
     {"rpop", -2, plan_pop, STORE_POP, STORE_AT_BACK},
+    {"blpop", -3, plan_pop_or_wait, 0, 0},
+    {"brpop", -3, plan_pop_or_wait, 0, STORE_AT_BACK},
     {"lrange", 4, plan_range, STORE_RANGE, 0},
     {"llen", 2, plan_key, STORE_LENGTH, 0},
     {"type", 2, plan_key, STORE_KIND, 0},
@@ -248,6 +250,11 @@ static const command commands[] = {
     {"ttl", 2, plan_key, STORE_TTL, 1000},
     {"pttl", 2, plan_key, STORE_TTL, 1},
     {"echo", 2, say_echo, 0, 0},
+    {"publish", 3, plan_publish, 0, 0},
+    {"subscribe", -2, plan_subscribe, 0, false},
+    {"unsubscribe", -1, plan_unsubscribe, 0, false},
+    {"psubscribe", -2, plan_subscribe, 0, true},
+    {"punsubscribe", -1, plan_unsubscribe, 0, true},
     {"dbsize", 1, plan_dbsize, STORE_COUNT, 0},
     {"flushall", -1, plan_flushall, STORE_CLEAR, 0},
     {"info", -1, plan_info, STORE_COUNT, 0},
@@ -285,6 +292,14 @@ find_command(tr_str_t name)
     return NULL;
 }
 
+// What one may say between the messages of one's channels.
+static bool
+may_be_said_subscribed(const command *c)
+{
+    return c->plan == plan_subscribe || c->plan == plan_unsubscribe || c->plan == say_ping ||
+           c->plan == say_quit;
+}
+
 static bool
 has_arity(const command *c, size_t count)
 {
@@ -301,6 +316,11 @@ command_plan(plan *p, const resp_request_t *request)
         say_unknown_command(p, request);
     } else if (!has_arity(c, request->count)) {
         say_wrong_arity(p, c);
+    } else if (p->subscribed && !may_be_said_subscribed(c)) {
+        resp_write_error(&p->text,
+                         "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                         "QUIT / RESET are allowed in this context",
+                         c->name);
     } else {
         c->plan(p, request, c);
     }

@@ -7,6 +7,11 @@ say_ping(plan *p, const resp_request_t *r, const command *c)
 {
     if (r->count > 2) {
         say_wrong_arity(p, c);
+    } else if (p->subscribed) {
+        resp_write_array(&p->text, 2); // so that clients need not tell it from a message
+        resp_write_text(&p->text, "pong");
+        tr_str_t text = r->count == 2 ? resp_arg(r, 1) : TR_STR("");
+        resp_write_bulk(&p->text, text.data, text.size);
     } else if (r->count == 2) {
         resp_write_bulk(&p->text, resp_arg(r, 1).data, resp_arg(r, 1).size);
     } else {
@@ -120,6 +125,19 @@ void
 plan_debug(plan *p, const resp_request_t *r, const command *c)
 {
     (void)c;
+    if (is_word(resp_arg(r, 1), "crash-hub") && r->count == 2) {
+        p->end = PLAN_CRASH_HUB;
+        return;
+    }
+    if (is_word(resp_arg(r, 1), "topics") && r->count == 2) {
+        p->end = PLAN_COUNT_TOPICS;
+        return;
+    }
+    if (is_word(resp_arg(r, 1), "waiting") && r->count == 2) {
+        plan_begin(p, PLAN_SUM);
+        plan_op_everywhere(p, (store_op){.verb = STORE_WAITING});
+        return;
+    }
     if (!is_word(resp_arg(r, 1), "crash-shard") || r->count != 3) {
         say_unknown_subcommand(p, r, "DEBUG");
         return;
@@ -133,5 +151,5 @@ plan_debug(plan *p, const resp_request_t *r, const command *c)
         return;
     }
     p->end = PLAN_CRASH; // the connection does it, and replies
-    p->crash_shard = (uint32_t)shard;
+    p->shard = (uint32_t)shard;
 }

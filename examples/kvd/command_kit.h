@@ -1,5 +1,6 @@
 // command_kit.h: what the commands are made with, for the files they are in: command.c those on
-// keys and strings, command_list.c those on lists, command_client.c those that need no shard.
+// keys and strings, command_list.c those on lists, command_channel.c those on channels,
+// command_client.c the rest.
 #ifndef KVD_COMMAND_KIT_H
 #define KVD_COMMAND_KIT_H
 
@@ -40,7 +41,13 @@ bool read_number(plan *p, tr_str_t text, int64_t *out);
 // command_list.c
 void plan_push(plan *p, const resp_request_t *r, const command *c);
 void plan_pop(plan *p, const resp_request_t *r, const command *c);
+void plan_pop_or_wait(plan *p, const resp_request_t *r, const command *c);
 void plan_range(plan *p, const resp_request_t *r, const command *c);
+
+// command_channel.c
+void plan_publish(plan *p, const resp_request_t *r, const command *c);
+void plan_subscribe(plan *p, const resp_request_t *r, const command *c);
+void plan_unsubscribe(plan *p, const resp_request_t *r, const command *c);
 
 // command_client.c
 void say_ping(plan *p, const resp_request_t *r, const command *c);

@@ -1,37 +1,22 @@
 #include "conn.h"
 
-#include "buffer.h"
 #include "command.h"
-#include "heap.h"
-#include "plan.h"
+#include "conn_kit.h"
+#include "hub.h"
 #include "reply.h"
-#include "resp.h"
 #include "store.h"
 
 #include "troupe/call.h"
 
 #include <stdbool.h>
 
-#define READ_MIN        512u         // room for a read: this is what an idle client holds,
-#define READ_MAX        (16u * 1024) // and this what one holds that filled it each time
-#define OUTPUT_KEPT     (4u * 1024)
-#define SHARD_TIMEOUT_S 5
-#define LINGER_MS       1000
+#define READ_MIN    512u         // room for a read: this is what an idle client holds,
+#define READ_MAX    (16u * 1024) // and this what one holds that filled it each time
+#define OUTPUT_KEPT (4u * 1024)
+#define LINGER_MS   1000
 
 // To myself, from start: begin to serve.
 TR_MESSAGE_EMPTY(conn_serve);
-
-typedef struct conn {
-    tr_tcp *tcp;
-    cluster_t cluster;
-    heap_t heap; // good during conn_serve, which is where all the rest happens
-    resp_parser parser;
-    buffer input;
-    buffer output;
-    plan plan;
-    size_t read_size;
-    bool closing; // what has been replied is the last word
-} conn;
 
 static tr_err_t
 conn_start(tr_self *self, void *state, const void *arg)
@@ -39,15 +24,15 @@ conn_start(tr_self *self, void *state, const void *arg)
     conn *c = state;
     const conn_arg_t *a = arg;
     c->cluster = a->cluster;
+    c->hub = a->hub;
     tr_err_t err = tr_tcp_take(self, &c->tcp);
     return err != TR_OK ? err : tr_send(self, tr_self_ref(self), TR_MSG(conn_serve));
 }
 
 // ---- replies ------------------------------------------------------------------------------------
 
-// A slow reader holds up nobody but itself, for as long as it likes.
-static tr_err_t
-flush(tr_self *self, conn *c)
+tr_err_t
+conn_flush(tr_self *self, conn *c)
 {
     if (c->output.failed) {
         return TR_ENOMEM;
@@ -62,6 +47,13 @@ flush(tr_self *self, conn *c)
     return err;
 }
 
+tr_err_t
+conn_flush_if_full(tr_self *self, conn *c)
+{
+    return buffer_size(&c->output) >= CONN_OUTPUT_FULL || c->output.failed ? conn_flush(self, c)
+                                                                           : TR_OK;
+}
+
 // Ask a shard for what its lane needs next. A shard that fails is an answer as well: the commands
 // concerned get an error reply and the connection goes on. Only our own end is an error here.
 static tr_err_t
@@ -72,7 +64,7 @@ ask_shard(tr_self *self, conn *c, uint32_t shard)
     const store_results *answer = NULL;
     tr_err_t err = tr_call(self, c->cluster.shards[shard],
                            TR_MSG(store_batch, .ops = {lane->ops + lane->answered, count}),
-                           TR_REPLY(store_results, &answer), tr_seconds(SHARD_TIMEOUT_S));
+                           TR_REPLY(store_results, &answer), tr_seconds(CONN_TIMEOUT_S));
     if (err == TR_ECANCELED) {
         return err;
     }
@@ -106,30 +98,26 @@ ask_shards(tr_self *self, conn *c)
     return TR_OK;
 }
 
-// DEBUG CRASH-SHARD: the shard never answers this call, and that is how we know it worked.
-static tr_err_t
-crash_shard(tr_self *self, conn *c)
+tr_err_t
+conn_crash(tr_self *self, conn *c, tr_ref_t actor, const tr_type_t *type, const void *value)
 {
-    tr_err_t err = tr_call(self, c->cluster.shards[c->plan.crash_shard], TR_MSG(store_crash),
-                           TR_REPLY_NONE, tr_seconds(SHARD_TIMEOUT_S));
+    tr_err_t err = tr_call(self, actor, type, value, TR_REPLY_NONE, tr_seconds(CONN_TIMEOUT_S));
     if (err == TR_ECANCELED) {
         return err;
     }
     if (err == TR_ECRASHED) {
         resp_write_status(&c->output, "OK");
     } else {
-        resp_write_error(&c->output, "ERR shard unavailable: %s %s", tr_errname(err),
+        resp_write_error(&c->output, "ERR it did not crash: %s %s", tr_errname(err),
                          tr_strerror(err));
     }
     return TR_OK;
 }
 
+// The results of the shards, as replies.
 static tr_err_t
-answer_plan(tr_self *self, conn *c)
+answer_commands(tr_self *self, conn *c)
 {
-    if (c->plan.failed || c->plan.text.failed) {
-        return TR_ENOMEM;
-    }
     tr_err_t err = TR_OK;
     reply_status_t status = REPLY_WAITS;
     reply_cursor_t cursor = {0};
@@ -138,18 +126,59 @@ answer_plan(tr_self *self, conn *c)
         if (status == REPLY_WAITS) {
             err = ask_shards(self, c);
         } else if (status == REPLY_FULL) {
-            err = flush(self, c);
+            err = conn_flush(self, c);
         }
     }
     for (uint32_t i = 0; i < c->cluster.count; i++) {
         release_answer(self, &c->plan.lanes[i]);
     }
-    if (err == TR_OK && c->plan.end == PLAN_CRASH) {
-        err = crash_shard(self, c);
+    return err;
+}
+
+// The last command of the plan, where it is one for us.
+static tr_err_t
+do_last(tr_self *self, conn *c)
+{
+    switch (c->plan.end) {
+    case PLAN_GO_ON:
+        return TR_OK;
+    case PLAN_CLOSE:
+        c->closing = true;
+        return TR_OK;
+    case PLAN_CRASH:
+        return conn_crash(self, c, c->cluster.shards[c->plan.shard], TR_MSG(store_crash));
+    case PLAN_CRASH_HUB:
+        return conn_crash(self, c, c->hub, TR_MSG(hub_crash));
+    case PLAN_COUNT_TOPICS:
+        return conn_count_topics(self, c);
+    case PLAN_PUBLISH:
+        return conn_publish(self, c);
+    case PLAN_SUBSCRIBE:
+        return conn_subscribe(self, c);
+    case PLAN_UNSUBSCRIBE:
+        return conn_unsubscribe(self, c);
+    case PLAN_POP:
+        return conn_pop(self, c);
     }
-    c->closing = c->closing || c->plan.end == PLAN_CLOSE;
+    return TR_OK;
+}
+
+// What is replied is written out when there is much of it, and behind the last plan.
+static tr_err_t
+answer_plan(tr_self *self, conn *c, bool is_last)
+{
+    if (c->plan.failed || c->plan.text.failed) {
+        return TR_ENOMEM;
+    }
+    tr_err_t err = answer_commands(self, c);
+    if (err == TR_OK) {
+        err = do_last(self, c);
+    }
     plan_reset(&c->plan);
-    return err != TR_OK ? err : flush(self, c);
+    if (err != TR_OK) {
+        return err;
+    }
+    return is_last || c->closing ? conn_flush(self, c) : conn_flush_if_full(self, c);
 }
 
 // ---- requests -----------------------------------------------------------------------------------
@@ -193,7 +222,7 @@ answer_requests(tr_self *self, conn *c)
         tr_err_t err = plan_requests(c, &used);
         more = plan_is_full(&c->plan);
         if (err == TR_OK) {
-            err = answer_plan(self, c);
+            err = answer_plan(self, c, !more);
         }
         if (err != TR_OK) {
             return err;
@@ -205,8 +234,8 @@ answer_requests(tr_self *self, conn *c)
     return TR_OK;
 }
 
-static tr_err_t
-read_more(tr_self *self, conn *c)
+tr_err_t
+conn_read(tr_self *self, conn *c, tr_duration_t timeout)
 {
     char *bytes = buffer_reserve(&c->input, c->read_size);
     if (bytes == NULL) {
@@ -214,7 +243,7 @@ read_more(tr_self *self, conn *c)
     }
     size_t room = buffer_room(&c->input);
     size_t size = 0;
-    tr_err_t err = tr_tcp_read(self, c->tcp, bytes, room, TR_FOREVER, &size);
+    tr_err_t err = tr_tcp_read(self, c->tcp, bytes, room, timeout, &size);
     if (err == TR_OK) {
         buffer_added(&c->input, size);
         if (size == room && c->read_size < READ_MAX) {
@@ -252,8 +281,11 @@ converse(tr_self *self, conn *c)
     c->read_size = READ_MIN;
     tr_err_t err = plan_init(&c->plan, &c->heap, &c->cluster);
     while (err == TR_OK && !c->closing) {
-        err = read_more(self, c);
-        if (err == TR_OK) {
+        err = conn_listen(self, c);
+        if (err == TR_OK && !c->closing) {
+            err = conn_read(self, c, TR_FOREVER);
+        }
+        if (err == TR_OK && !c->closing) {
             err = answer_requests(self, c);
         }
     }

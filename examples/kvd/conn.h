@@ -1,5 +1,5 @@
-// conn.h: one client: an actor that reads requests, asks the shards and writes replies, until
-// either side has enough. It lives as long as its connection does and is never restarted.
+// conn.h: one client: an actor that reads requests, asks the shards and the hub and writes replies,
+// until either side has enough. It lives as long as its connection does and is never restarted.
 #ifndef KVD_CONN_H
 #define KVD_CONN_H
 
@@ -11,6 +11,7 @@
 // The argument of its start; its socket is given with the spawn.
 typedef struct conn_arg {
     cluster_t cluster;
+    tr_ref_t hub;
 } conn_arg_t;
 
 extern const tr_behavior_t conn_behavior;

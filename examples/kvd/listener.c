@@ -9,11 +9,11 @@
 
 #include <stdio.h>
 
-#define BACKLOG        4096u
-#define ACCEPT_MS      100 // how long the ends of clients may go unnoticed while nobody comes
-#define FULL_PAUSE_MS  50  // when the system has no descriptor left
-#define REFUSE_MS      100
-#define SHARD_LOOKUP_S 5
+#define BACKLOG       4096u
+#define ACCEPT_MS     100 // how long the ends of clients may go unnoticed while nobody comes
+#define FULL_PAUSE_MS 50  // when the system has no descriptor left
+#define REFUSE_MS     100
+#define LOOKUP_S      5
 
 // To myself. There is always exactly one of the two under way, until the port is closed: between
 // two clients the mailbox gets its turn, and with it the ends of earlier ones.
@@ -24,6 +24,7 @@ typedef struct listener {
     listener_arg_t arg;
     tr_tcp_listener *tcp;
     cluster_t cluster;
+    tr_ref_t hub;
     uint32_t clients;
 } listener;
 
@@ -37,28 +38,37 @@ listener_start(tr_self *self, void *state, const void *arg)
     if (err != TR_OK) {
         tr_fail(self, err, "cannot listen on %s:%u", l->arg.host, l->arg.port);
     }
-    // The supervisor waits for our start and could not tell us where the shards are.
+    // The supervisor waits for our start and could not tell us where they are.
     return tr_send(self, tr_self_ref(self), TR_MSG(listener_begin));
 }
 
 static tr_err_t
-find_shards(tr_self *self, listener *l)
+find_sibling(tr_self *self, const char *id, tr_ref_t *out)
+{
+    const tr_supervisor_child *answer = NULL;
+    tr_err_t err =
+        tr_call(self, tr_self_parent(self), TR_MSG(tr_supervisor_which, .id = tr_str(id)),
+                TR_REPLY(tr_supervisor_child, &answer), tr_seconds(LOOKUP_S));
+    if (err == TR_OK) {
+        *out = answer->child;
+    }
+    return err;
+}
+
+static tr_err_t
+find_siblings(tr_self *self, listener *l)
 {
     l->cluster.count = l->arg.shards;
     l->cluster.seed = l->arg.seed;
     for (uint32_t i = 0; i < l->arg.shards; i++) {
         char id[24];
         snprintf(id, sizeof id, "shard-%u", i);
-        const tr_supervisor_child *answer = NULL;
-        tr_err_t err =
-            tr_call(self, tr_self_parent(self), TR_MSG(tr_supervisor_which, .id = tr_str(id)),
-                    TR_REPLY(tr_supervisor_child, &answer), tr_seconds(SHARD_LOOKUP_S));
+        tr_err_t err = find_sibling(self, id, &l->cluster.shards[i]);
         if (err != TR_OK) {
             return err;
         }
-        l->cluster.shards[i] = answer->child;
     }
-    return TR_OK;
+    return find_sibling(self, "hub", &l->hub);
 }
 
 // Whoever finds the file finds the whole number in it.
@@ -79,7 +89,7 @@ write_port_file(const char *path, uint16_t port)
 static tr_err_t
 begin(tr_self *self, listener *l)
 {
-    tr_err_t err = find_shards(self, l);
+    tr_err_t err = find_siblings(self, l);
     if (err != TR_OK) {
         return err;
     }
@@ -115,7 +125,7 @@ refuse(tr_self *self, tr_socket_t socket)
 static void
 serve(tr_self *self, listener *l, tr_socket_t socket)
 {
-    conn_arg_t arg = {.cluster = l->cluster};
+    conn_arg_t arg = {.cluster = l->cluster, .hub = l->hub};
     tr_ref_t child;
     tr_err_t err = tr_spawn(self,
                             &(tr_spawn_opts_t){

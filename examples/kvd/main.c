@@ -7,6 +7,7 @@
 //
 // README.md shows the tree and says what each file is.
 #include "cluster.h"
+#include "hub.h"
 #include "listener.h"
 #include "store.h"
 
@@ -127,7 +128,7 @@ read_options(int argc, char **argv, options_t *out)
 
 // Filled in before the runtime starts and constant from then on.
 static char shard_ids[CLUSTER_SHARDS_MAX][24];
-static tr_child_t children[CLUSTER_SHARDS_MAX + 1];
+static tr_child_t children[CLUSTER_SHARDS_MAX + 2];
 
 static const tr_supervisor_t *
 plant(const listener_arg_t *arg)
@@ -141,8 +142,15 @@ plant(const listener_arg_t *arg)
             .mailbox_bytes = STORE_MAILBOX_BYTES,
         };
     }
-    // Last, so that clients come when the shards are there, and leave before they go.
     children[arg->shards] = (tr_child_t){
+        .id = "hub",
+        .behavior = &hub_behavior,
+        .mailbox_count = HUB_MAILBOX_COUNT,
+        .mailbox_bytes = HUB_MAILBOX_BYTES,
+        .stop_order = TR_STOP_TOGETHER,
+    };
+    // Last, so that clients come when all the others are there, and leave before they go.
+    children[arg->shards + 1] = (tr_child_t){
         .id = "listener",
         .behavior = &listener_behavior,
         .arg = arg,
@@ -153,7 +161,7 @@ plant(const listener_arg_t *arg)
     root = (tr_supervisor_t){
         .name = "kvd",
         .children = children,
-        .child_count = arg->shards + 1,
+        .child_count = arg->shards + 2,
         // Anyone may crash a shard here, as often as they like. A service of yours gives up
         // earlier.
         .max_restarts = 1000000,

@@ -1,5 +1,9 @@
 #include "number.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 bool
 number_add(int64_t a, int64_t b, int64_t *out)
 {
@@ -59,4 +63,26 @@ number_print(int64_t number, char room[NUMBER_TEXT_MAX])
         *--at = '-';
     }
     return tr_str_n(at, (size_t)(room + NUMBER_TEXT_MAX - at));
+}
+
+bool
+number_parse_real(tr_str_t text, double *out)
+{
+    char copy[128];
+    bool is_plain = text.size > 0 && text.size < sizeof copy;
+    for (size_t i = 0; is_plain && i < text.size; i++) {
+        is_plain = strchr("0123456789.eE+-", text.data[i]) != NULL && text.data[i] != '\0';
+    }
+    if (!is_plain) {
+        return false;
+    }
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    char *end = NULL;
+    double number = strtod(copy, &end);
+    if (end != copy + text.size || !isfinite(number)) {
+        return false;
+    }
+    *out = number;
+    return true;
 }

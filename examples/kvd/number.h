@@ -12,6 +12,9 @@
 // False when the text is anything but one integer that fits.
 bool number_parse(tr_str_t text, int64_t *out);
 
+// A decimal number, perhaps with a point or an exponent. False when it is none, or not finite.
+bool number_parse_real(tr_str_t text, double *out);
+
 // The exact sum or product. False when it does not fit.
 bool number_add(int64_t a, int64_t b, int64_t *out);
 bool number_multiply(int64_t a, int64_t b, int64_t *out);

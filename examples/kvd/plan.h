@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "cluster.h"
 #include "heap.h"
+#include "resp.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -32,11 +33,18 @@ typedef struct plan_command {
     uint32_t size; // operations, or bytes of text
 } plan_command_t;
 
-// What the connection does when the replies are out. The last command of its plan.
+// What the connection does when the replies are out. The last command of its plan: what is not for
+// the shards to execute, the connection does, and replies.
 typedef enum plan_end {
     PLAN_GO_ON,
     PLAN_CLOSE,
-    PLAN_CRASH, // crash the shard `crash_shard`, then reply
+    PLAN_CRASH,        // crash the shard `shard`
+    PLAN_CRASH_HUB,    // crash the hub
+    PLAN_COUNT_TOPICS, // ask the hub how many it has
+    PLAN_PUBLISH,      // `request`: a channel and a message
+    PLAN_SUBSCRIBE,    // `request`: channels, or patterns
+    PLAN_UNSUBSCRIBE,  // `request`: the same, or none for all
+    PLAN_POP,          // `request`: keys of `shard`; wait for an item
 } plan_end_t;
 
 // Operations on one shard. Their states, from the front: taken ≤ answered ≤ count.
@@ -64,8 +72,13 @@ typedef struct plan {
     buffer text;
     arena items; // of the operations that have some
     plan_end_t end;
-    uint32_t crash_shard;
-    bool failed; // no memory: the plan has a gap and must not be used
+    uint32_t shard;
+    resp_request_t request; // good until the plan is reset
+    bool are_patterns;      // not channels
+    uint32_t flags;         // of a pop
+    int64_t timeout_us;     // and for how long it waits; 0: for ever
+    bool subscribed;        // the connection is; stays as it was set
+    bool failed;            // no memory: the plan has a gap and must not be used
 } plan;
 
 // A result, or why there is none. Borrowed from the lane's answer.

@@ -24,8 +24,8 @@ note_failure(reply_cursor_t *at, const plan_result_t *result)
     }
 }
 
-static void
-write_failure(tr_err_t error, store_outcome outcome, buffer *out)
+void
+reply_failure(tr_err_t error, store_outcome outcome, buffer *out)
 {
     if (error != TR_OK) {
         const char *what = error == TR_ECRASHED || error == TR_EDOWN ? "restarting" : "unavailable";
@@ -67,7 +67,7 @@ static bool
 write_result(reply_cursor_t *at, plan_shape_t shape, const plan_result_t *result, buffer *out)
 {
     if (is_failure(result)) {
-        write_failure(result->error, result->error == TR_OK ? result->value->outcome : STORE_DONE,
+        reply_failure(result->error, result->error == TR_OK ? result->value->outcome : STORE_DONE,
                       out);
         return true;
     }
@@ -125,7 +125,7 @@ begin_array(const plan *p, reply_cursor_t *at, uint32_t size, buffer *out)
         }
     }
     if (at->failed) {
-        write_failure(at->error, at->outcome, out);
+        reply_failure(at->error, at->outcome, out);
     } else {
         resp_write_array(out, size);
     }
@@ -163,7 +163,7 @@ finish(const plan *p, const reply_cursor_t *at, plan_shape_t shape, uint32_t wor
         return;
     }
     if (at->failed) {
-        write_failure(at->error, at->outcome, out);
+        reply_failure(at->error, at->outcome, out);
     } else if (shape == PLAN_SUM) {
         resp_write_integer(out, at->sum);
     } else if (shape == PLAN_INFO) {

@@ -37,4 +37,7 @@ typedef struct reply_cursor {
 // Append what can be said now. `workers` is for the report of INFO.
 reply_status_t reply_write(plan *p, reply_cursor_t *cursor, uint32_t workers, buffer *out);
 
+// What a client hears of a shard that did not answer or, when it did, of the outcome.
+void reply_failure(tr_err_t error, store_outcome outcome, buffer *out);
+
 #endif

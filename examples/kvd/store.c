@@ -1,10 +1,7 @@
 #include "store.h"
 
-#include "arena.h"
-#include "heap.h"
-#include "list.h"
 #include "number.h"
-#include "table.h"
+#include "store_kit.h"
 
 #include "troupe/call.h"
 
@@ -18,26 +15,6 @@
 // A reminder to myself to look for expired keys; one is under way while there are keys with a time.
 TR_MESSAGE_EMPTY(store_sweep);
 
-// Items that results of this answer show as popped. They leave their list when the answer is out:
-// one that finds no memory has taken nothing. Until then nobody may look at that list, so what
-// follows in the batch, unless it pops more of the same, has to wait for the next answer.
-typedef struct store_popped {
-    list *list; // NULL for none
-    tr_str_t key;
-    list_end_t end;
-    list_cursor_t next; // the item behind the last one popped
-    size_t count;
-} store_popped_t;
-
-typedef struct store {
-    heap_t heap; // good during the handler in progress, so each one renews it
-    table table;
-    store_result *results; // room for STORE_OPS
-    arena items;           // of the results
-    store_popped_t popped;
-    bool sweeping; // a store_sweep is under way
-} store;
-
 static tr_err_t
 store_start(tr_self *self, void *state, const void *arg)
 {
@@ -45,24 +22,13 @@ store_start(tr_self *self, void *state, const void *arg)
     store *s = state;
     s->heap = heap_of_life(self);
     table_init(&s->table, &s->heap, hash_seed_random());
+    table_init(&s->queues, &s->heap, hash_seed_random());
     s->items.heap = &s->heap;
     s->results = tr_alloc(self, STORE_OPS * sizeof *s->results);
     return s->results != NULL ? TR_OK : TR_ENOMEM;
 }
 
 // ---- operations ---------------------------------------------------------------------------------
-
-static store_result
-number_result(int64_t number)
-{
-    return (store_result){.outcome = STORE_NUMBER, .number = number};
-}
-
-static store_result
-outcome_result(store_outcome outcome)
-{
-    return (store_result){.outcome = outcome};
-}
 
 static int64_t
 time_after(int64_t now_ms, int64_t delay_ms)
@@ -169,149 +135,16 @@ clear(tr_self *self, store *s)
     return outcome_result(STORE_DONE);
 }
 
-// ---- lists --------------------------------------------------------------------------------------
+// ---- batches ------------------------------------------------------------------------------------
 
-static list_end_t
-end_of(const store_op *op)
-{
-    return (op->flags & STORE_AT_BACK) != 0 ? LIST_BACK : LIST_FRONT;
-}
-
+// Its reply counts what is given away at once, as Redis has it.
 static store_result
-push(store *s, const store_op *op, int64_t now_ms)
+push(tr_self *self, store *s, const store_op *op, int64_t now_ms)
 {
-    list *l = NULL;
-    table_kind_t kind = table_get_list(&s->table, op->key, now_ms, &l);
-    if (kind == TABLE_STRING) {
-        return outcome_result(STORE_WRONG_KIND);
-    }
-    if (kind == TABLE_NOTHING && table_add_list(&s->table, op->key, now_ms, &l) != TR_OK) {
-        return outcome_result(STORE_NO_MEMORY);
-    }
-    if (list_push(l, end_of(op), op->items.items, op->items.count) != TR_OK) {
-        if (kind == TABLE_NOTHING) {
-            (void)table_delete(&s->table, op->key, now_ms);
-        }
-        return outcome_result(STORE_NO_MEMORY);
-    }
-    return number_result((int64_t)l->count);
-}
-
-// The next `count` items, all of which are there. Measured before any memory is taken.
-static store_result
-items_result(store *s, list_cursor_t *cursor, size_t count)
-{
-    tr_bytes_t item = {0};
-    size_t bytes = 0;
-    list_cursor_t measured = *cursor;
-    for (size_t i = 0; i < count; i++) {
-        (void)list_next(&measured, &item);
-        bytes += sizeof item + item.size;
-        if (bytes > STORE_ITEMS_BYTES && i > 0) {
-            return outcome_result(STORE_TOO_LARGE);
-        }
-    }
-    tr_bytes_t *items = count > 0 ? arena_alloc(&s->items, count * sizeof *items) : NULL;
-    if (count > 0 && items == NULL) {
-        return outcome_result(STORE_NO_MEMORY);
-    }
-    for (size_t i = 0; i < count; i++) {
-        (void)list_next(cursor, &items[i]);
-    }
-    return (store_result){.outcome = STORE_ITEMS, .items = {items, count}};
-}
-
-// A pop or a take, of what is left behind those before it in this answer.
-static store_result
-pop(store *s, const store_op *op, int64_t now_ms)
-{
-    store_popped_t popped = s->popped;
-    if (popped.list == NULL) {
-        table_kind_t kind = table_get_list(&s->table, op->key, now_ms, &popped.list);
-        if (kind != TABLE_LIST) {
-            return outcome_result(kind == TABLE_STRING ? STORE_WRONG_KIND : STORE_NOTHING);
-        }
-        popped.key = op->key;
-        popped.end = end_of(op);
-        popped.next = list_seek(popped.list, popped.end, 0);
-    }
-    size_t left = popped.list->count - popped.count;
-    if (left == 0) {
-        return outcome_result(STORE_NOTHING);
-    }
-    store_result result = outcome_result(STORE_VALUE);
-    size_t count = 1;
-    if (op->verb == STORE_POP) {
-        (void)list_next(&popped.next, &result.value);
-    } else {
-        count = (uint64_t)op->number < left ? (size_t)op->number : left;
-        result = items_result(s, &popped.next, count);
-    }
-    if (!store_is_failure(result.outcome)) {
-        popped.count += count;
-        s->popped = popped;
-    }
+    store_result result = store_push(s, op, now_ms);
+    store_serve(self, s, op->key, now_ms);
     return result;
 }
-
-static store_result
-range(store *s, const store_op *op, int64_t now_ms)
-{
-    list *l = NULL;
-    table_kind_t kind = table_get_list(&s->table, op->key, now_ms, &l);
-    if (kind == TABLE_STRING) {
-        return outcome_result(STORE_WRONG_KIND);
-    }
-    int64_t size = kind == TABLE_LIST ? (int64_t)l->count : 0;
-    int64_t first = op->number < 0 ? op->number + size : op->number;
-    int64_t last = op->last < 0 ? op->last + size : op->last;
-    first = first < 0 ? 0 : first;
-    last = last >= size ? size - 1 : last;
-    if (first > last) {
-        return outcome_result(STORE_ITEMS);
-    }
-    list_cursor_t cursor = list_seek(l, LIST_FRONT, (size_t)first);
-    return items_result(s, &cursor, (size_t)(last - first + 1));
-}
-
-static store_result
-length(store *s, const store_op *op, int64_t now_ms)
-{
-    list *l = NULL;
-    switch (table_get_list(&s->table, op->key, now_ms, &l)) {
-    case TABLE_LIST:
-        return number_result((int64_t)l->count);
-    case TABLE_STRING:
-        return outcome_result(STORE_WRONG_KIND);
-    default:
-        return number_result(0);
-    }
-}
-
-// False when the operation has to wait until what was popped is out.
-static bool
-may_follow(const store *s, const store_op *op)
-{
-    const store_popped_t *popped = &s->popped;
-    return popped->list == NULL ||
-           ((op->verb == STORE_POP || op->verb == STORE_TAKE) && end_of(op) == popped->end &&
-            tr_str_equal(op->key, popped->key));
-}
-
-// What was popped leaves its list.
-static void
-let_go(store *s, int64_t now_ms)
-{
-    store_popped_t popped = s->popped;
-    if (popped.list != NULL) {
-        list_drop(popped.list, popped.end, popped.count);
-        if (popped.list->count == 0) {
-            (void)table_delete(&s->table, popped.key, now_ms);
-        }
-    }
-}
-
-// ---- batches ------------------------------------------------------------------------------------
 
 static store_result
 execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
@@ -338,14 +171,16 @@ execute(tr_self *self, store *s, const store_op *op, int64_t now_ms)
     case STORE_KIND:
         return name_kind(s, op, now_ms);
     case STORE_PUSH:
-        return push(s, op, now_ms);
+        return push(self, s, op, now_ms);
     case STORE_POP:
     case STORE_TAKE:
-        return pop(s, op, now_ms);
+        return store_pop(s, op, now_ms);
     case STORE_RANGE:
-        return range(s, op, now_ms);
+        return store_range(s, op, now_ms);
     case STORE_LENGTH:
-        return length(s, op, now_ms);
+        return store_length(s, op, now_ms);
+    case STORE_WAITING:
+        return number_result((int64_t)s->waiter_count);
     }
     return outcome_result(STORE_NOTHING);
 }
@@ -387,7 +222,7 @@ execute_some(tr_self *self, store *s, const store_batch *batch, int64_t now_ms)
     size_t bytes = 0;
     while (count < batch->ops.count && count < STORE_OPS && bytes < STORE_BYTES) {
         const store_op *op = &batch->ops.items[count];
-        if (!may_follow(s, op)) {
+        if (!store_may_follow(s, op)) {
             break;
         }
         s->results[count] = execute(self, s, op, now_ms);
@@ -404,7 +239,7 @@ handle_batch(tr_self *self, store *s, const store_batch *batch)
     size_t count = execute_some(self, s, batch, now_ms);
     tr_err_t err = tr_reply(self, TR_MSG(store_results, .results = {s->results, count}));
     if (err == TR_OK) {
-        let_go(s, now_ms);
+        store_let_go(s, now_ms);
     }
     s->popped = (store_popped_t){0};
     arena_reset(&s->items);
@@ -414,6 +249,16 @@ handle_batch(tr_self *self, store *s, const store_batch *batch)
         err = tr_reply_error(self, err);
     }
     return err == TR_OK ? sweep_later(self, s, SWEEP_IDLE_MS) : err;
+}
+
+static tr_err_t
+handle_await(tr_self *self, store *s, const store_await *request, tr_token *token)
+{
+    if (token != NULL) {
+        store_await_item(self, s, request, token, now_in_ms(self));
+    }
+    table_reclaim(&s->table);
+    return TR_OK;
 }
 
 static tr_err_t
@@ -433,6 +278,10 @@ store_receive(tr_self *self, void *state, const tr_message *msg)
     const store_batch *batch = tr_as(store_batch, msg);
     if (batch != NULL) {
         return handle_batch(self, s, batch);
+    }
+    const store_await *request = tr_as(store_await, msg);
+    if (request != NULL) {
+        return handle_await(self, s, request, tr_take(self, msg, store_await, token));
     }
     if (tr_as(store_sweep, msg) != NULL) {
         return handle_sweep(self, s);

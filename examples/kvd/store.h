@@ -6,6 +6,7 @@
 #define KVD_STORE_H
 
 #include "troupe/actor.h"
+#include "troupe/call.h"
 #include "troupe/message.h"
 
 #include <stdbool.h>
@@ -38,12 +39,13 @@
     V(STORE_POP, 11)   /* flags; the value of an item */                                           \
     V(STORE_TAKE, 12)  /* number: how many to pop; flags; items, the outermost first */            \
     V(STORE_RANGE, 13) /* number, last: both included, negative from the back; items */            \
-    V(STORE_LENGTH, 14)
+    V(STORE_LENGTH, 14)                                                                            \
+    V(STORE_WAITING, 15) /* how many wait for items, those who gave up not long ago included */
 TR_ENUM(store_verb, STORE_VERBS);
 
 #define STORE_IF_ABSENT    1u // of a set
 #define STORE_IF_PRESENT   2u
-#define STORE_AT_BACK      4u // of a push, a pop and a take: not at the front
+#define STORE_AT_BACK      4u // of a push, a pop, a take and an await: not at the front
 #define STORE_STRINGS_ONLY 8u // of a get: for a list, as if there were nothing
 
 #define STORE_OP(F, T)                                                                             \
@@ -89,6 +91,19 @@ TR_MESSAGE(store_result, STORE_RESULT);
 
 #define STORE_RESULTS(F, T) F(T, list(nested(store_result)), results)
 TR_MESSAGE(store_results, STORE_RESULTS);
+
+// A request for the outermost item of the first of these keys that holds one, now or as soon as one
+// is pushed, answered with a store_item through the token. Who comes first is served first. Whoever
+// wants it no more shuts the oneshot and says nothing: then the item stays.
+#define STORE_AWAIT(F, T)                                                                          \
+    F(T, u32, flags)                                                                               \
+    F(T, list(bytes), keys)                                                                        \
+    F(T, local(tr_token), token)
+TR_MESSAGE(store_await, STORE_AWAIT);
+
+// The outcome is STORE_VALUE, or STORE_WRONG_KIND without key and value.
+#define STORE_ITEM(F, T) F(T, enum(store_outcome), outcome) F(T, bytes, key) F(T, bytes, value)
+TR_MESSAGE(store_item, STORE_ITEM);
 
 // A call that the shard does not survive; the caller gets TR_ECRASHED.
 TR_MESSAGE_EMPTY(store_crash);

@@ -28,3 +28,10 @@ check_slack_kib(size_t kib)
     const char *slack = getenv("KVD_RSS_SLACK_KIB");
     return slack != NULL ? (size_t)atoll(slack) : kib;
 }
+
+int
+check_rounds(int count)
+{
+    const char *less = getenv("KVD_LESS");
+    return less != NULL && atoi(less) > 0 ? count / atoi(less) : count;
+}

@@ -21,4 +21,7 @@ bool check_at(const char *file, int line, bool condition, const char *format, ..
 // so KVD_RSS_SLACK_KIB overrides it: there LeakSanitizer is the judge.
 size_t check_slack_kib(size_t kib);
 
+// How often to do what is done so many times: a part of it where KVD_LESS is a divisor.
+int check_rounds(int count);
+
 #endif

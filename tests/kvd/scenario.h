@@ -26,6 +26,18 @@ void scenario_scarce_lists(const scenario_env *env);
 // sizes.c: how much
 void scenario_sizes(const scenario_env *env);
 void scenario_clear(const scenario_env *env);
+// pops.c: waiting for items
+void scenario_pop_commands(const scenario_env *env);
+void scenario_pops(const scenario_env *env);
+void scenario_pop_races(const scenario_env *env);
+void scenario_pop_crowd(const scenario_env *env);
+// channels.c: publishing and subscribing
+void scenario_channel_commands(const scenario_env *env);
+void scenario_channels(const scenario_env *env);
+void scenario_channel_bounds(const scenario_env *env);
+void scenario_slow_subscriber(const scenario_env *env);
+void scenario_crash_hub(const scenario_env *env);
+void scenario_redis_cli(const scenario_env *env);
 // crash.c: shards that fail
 void scenario_crash(const scenario_env *env);
 void scenario_crash_in_a_pipeline(const scenario_env *env);
