@@ -13,7 +13,7 @@
 #include "troupe_test.h"
 
 #ifndef BOUND_MS
-#define BOUND_MS 3000 // for each bound
+#define BOUND_MS 10000 // for each bound
 #define SINGLE   (TRI_TSAN || TRI_ASAN ? 500000 : 10000000)
 #endif
 #define RACERS 16
