@@ -65,6 +65,15 @@ is_actor(const tri_actor *actor)
     return tri_actor_is_open(actor) && TRI_PEEK(&actor->behavior) != NULL;
 }
 
+// Of a channel: the actor that receives from it; a thread that does is nobody here.
+static tr_ref_t
+parent_of(tr_runtime *rt, const tri_actor *actor)
+{
+    tr_ref_t ref = {TRI_PEEK(&actor->parent)};
+    const tri_actor *parent = tri_table_find(&rt->table, ref);
+    return parent != NULL && is_actor(parent) ? ref : TR_REF_NONE;
+}
+
 static bool
 view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
 {
@@ -76,7 +85,7 @@ view_slot(tr_runtime *rt, const tri_actor *actor, tri_actor_view_t *out)
     const tri_worker *worker = tri_actor_worker(actor); // may be seen later than the phase
     *out = (tri_actor_view_t){
         .ref = tri_actor_ref(actor),
-        .parent = {TRI_PEEK(&actor->parent)},
+        .parent = parent_of(rt, actor),
         .state = state_of(actor, waits_for),
         .wait = waits_for,
         .worker = worker != NULL ? worker->index : 0,

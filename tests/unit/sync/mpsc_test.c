@@ -1,4 +1,5 @@
 // mpsc_test.c: a channel as monitors and tools see it, and the slot that it has.
+#include "actor/runtime.h"
 #include "actor/view.h"
 #include "troupe_test.h"
 
@@ -170,6 +171,35 @@ find_view(tr_ref_t ref, tri_actor_view_t *out)
         }
     }
     return false;
+}
+
+static void *
+receive_one(void *arg)
+{
+    const tr_message *msg;
+    *(tr_err_t *)arg = tr_mpsc_recv(TR_OUTSIDE, rx, &msg, tr_seconds(20));
+    if (*(tr_err_t *)arg == TR_OK) {
+        tr_runtime_release(rt, msg);
+    }
+    return NULL;
+}
+
+// What stands in its place for the parent is a thread's port, which is no actor.
+Test(mpsc, has_no_parent_for_the_tools_while_a_thread_waits)
+{
+    tri_actor_view_t view;
+    begin(NULL);
+    tr_err_t err = TR_EINVAL;
+    pthread_t thread;
+    const tri_actor *slot = tri_table_find(&rt->table, tr_mpsc_ref(tx));
+    pthread_create(&thread, NULL, receive_one, &err);
+    TROUPE_EVENTUALLY(TRI_PEEK(&slot->parent) != 0 && TRI_PEEK(&slot->parent) != UINT64_MAX);
+    cr_assert(find_view(tr_mpsc_ref(tx), &view));
+    cr_assert(tr_ref_is_none(view.parent));
+    send_values(1);
+    pthread_join(thread, NULL);
+    assert_ok(err);
+    end();
 }
 
 Test(mpsc, is_seen_by_the_tools_with_its_name_and_bounds)
