@@ -187,6 +187,19 @@ tri_actor_worker(const tri_actor *actor)
     return TRI_PEEK(&actor->task.worker);
 }
 
+// The worker that a caller runs on, and its address; NULL and none for a thread outside.
+static inline tri_worker *
+tri_worker_of(const tri_actor *self)
+{
+    return self != NULL ? tri_actor_worker(self) : NULL;
+}
+
+static inline tr_ref_t
+tri_ref_of(const tri_actor *self)
+{
+    return self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
+}
+
 static inline tri_phase_t
 tri_actor_phase(const tri_actor *actor)
 {

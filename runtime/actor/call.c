@@ -226,7 +226,7 @@ tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg)
 void
 tri_call_give_back(tr_runtime *rt, tri_actor *self, tr_message *msg, tr_err_t error)
 {
-    tri_worker *here = self != NULL ? tri_actor_worker(self) : NULL;
+    tri_worker *here = tri_worker_of(self);
     if ((msg->meta & TRI_MSG_TAKEN) == 0) {
         tri_destroy_message(rt, here, msg);
         return;

@@ -5,7 +5,6 @@
 #include "actor/monitor.h"
 #include "actor/runtime.h"
 #include "actor/window.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/panic.h"
 
@@ -250,7 +249,7 @@ void
 tri_channel_set_consumer(tri_channel *channel, tri_actor *who)
 {
     tri_lane dead;
-    set_consumer(channel, who != NULL ? tri_actor_ref(who).raw : 0, &dead);
+    set_consumer(channel, tri_ref_of(who).raw, &dead);
     end_dead(channel->slot->rt, NULL, &dead);
     if (who != NULL && tri_actor_phase(who) != TRI_PHASE_PORT) {
         tri_list_push_back(&who->cold->channels, &channel->at_owner);

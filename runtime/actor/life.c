@@ -185,7 +185,7 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
         TRI_SHOW(&actor->name, cold->opts.name);
         pthread_mutex_unlock(&rt->lock);
     }
-    TRI_SHOW(&actor->parent, parent != NULL ? tri_actor_ref(parent).raw : 0);
+    TRI_SHOW(&actor->parent, tri_ref_of(parent).raw);
     TRI_SHOW(&actor->bound_count,
              opts->mailbox_count != 0 ? opts->mailbox_count : TRI_BOUND_COUNT_DEFAULT);
     TRI_SHOW(&actor->bound_bytes,
@@ -200,7 +200,7 @@ tri_life_create(tr_runtime *rt, tri_actor *parent, tri_worker *near, const tr_sp
     if (parent != NULL) {
         tri_list_push_back(&parent->cold->children, &cold->sibling);
     }
-    tri_count_at(rt, parent != NULL ? tri_actor_worker(parent) : NULL, TRI_SPAWNED);
+    tri_count_at(rt, tri_worker_of(parent), TRI_SPAWNED);
     *out = actor;
     return TR_OK;
 }

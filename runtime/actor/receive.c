@@ -192,12 +192,6 @@ mark_answered(const tr_message *msg)
     taken->meta = (taken->meta & ~(uint64_t)TRI_MSG_CALL) | TRI_MSG_REPLY;
 }
 
-static tri_worker *
-worker_of(tr_self *self)
-{
-    return self != NULL ? tri_actor_worker(self) : NULL;
-}
-
 static tr_err_t
 reply_to(tr_runtime *rt, tr_self *self, const tr_message *msg, const tr_type_t *type,
          const void *value)
@@ -206,14 +200,14 @@ reply_to(tr_runtime *rt, tr_self *self, const tr_message *msg, const tr_type_t *
     tr_message *answer;
     tr_err_t err = check_taken(msg, &nobody);
     if (err == TR_OK && !nobody) {
-        err = tri_send_prepare(worker_of(self), type, value, &answer);
+        err = tri_send_prepare(tri_worker_of(self), type, value, &answer);
     }
     if (err != TR_OK) {
         return err;
     }
     if (!nobody) {
-        answer->sender = self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
-        tri_call_answer(rt, worker_of(self), answer, msg->sender, msg->request);
+        answer->sender = tri_ref_of(self);
+        tri_call_answer(rt, tri_worker_of(self), answer, msg->sender, msg->request);
     }
     mark_answered(msg);
     return TR_OK;
@@ -228,13 +222,13 @@ reply_error_to(tr_runtime *rt, tr_self *self, const tr_message *msg, tr_err_t er
         return err;
     }
     if (!nobody) {
-        tr_message *answer =
-            tri_message_alloc(tri_pool_of(worker_of(self)), &tri_system_types[TRI_SYSTEM_ERROR], 0);
+        tr_message *answer = tri_message_alloc(tri_pool_of(tri_worker_of(self)),
+                                               &tri_system_types[TRI_SYSTEM_ERROR], 0);
         if (answer == NULL) {
             return TR_ENOMEM;
         }
         tri_message_become_error(answer, error);
-        tri_call_answer(rt, worker_of(self), answer, msg->sender, msg->request);
+        tri_call_answer(rt, tri_worker_of(self), answer, msg->sender, msg->request);
     }
     mark_answered(msg);
     return TR_OK;

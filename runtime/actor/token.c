@@ -18,12 +18,6 @@ room_of(tr_token *token)
     return tri_message_of(token);
 }
 
-static tri_worker *
-worker_of(tr_self *self)
-{
-    return self != NULL ? tri_actor_worker(self) : NULL;
-}
-
 static void
 adopt(tr_self *self, void *object)
 {
@@ -63,7 +57,7 @@ create(tr_runtime *rt, tri_worker *here)
 tr_token *
 tri_token_create(tr_runtime *rt, tri_actor *self, tri_cell *cell)
 {
-    tr_token *token = create(rt, worker_of(self));
+    tr_token *token = create(rt, tri_worker_of(self));
     if (token != NULL) {
         token->cell = cell;
         adopt(self, token);
@@ -98,7 +92,7 @@ tr_defer(tr_self *self, tr_token **out)
 static tr_err_t
 put(tr_runtime *rt, tr_self *self, tri_cell *cell, tr_message *answer)
 {
-    tri_worker *here = worker_of(self);
+    tri_worker *here = tri_worker_of(self);
     answer->meta = (answer->meta & TRI_MSG_CLASS) | TRI_MSG_REPLY;
     tri_message_own_parts(answer);
     tri_count_at(rt, here, TRI_ACCEPTED);
@@ -118,7 +112,7 @@ tr_err_t
 tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void *value)
 {
     tr_runtime *rt = token->rt;
-    tri_worker *here = worker_of(self);
+    tri_worker *here = tri_worker_of(self);
     tr_message *room = room_of(token);
     if (token->cell != NULL && !tr_token_is_wanted(self, token)) {
         tr_token_reply_error(self, token, TR_ENOREPLY);
@@ -129,7 +123,7 @@ tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void
     if (err != TR_OK) {
         return err;
     }
-    answer->sender = self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
+    answer->sender = tri_ref_of(self);
     if (token->cell != NULL) {
         err = put(rt, self, token->cell, answer);
     } else {
@@ -147,7 +141,7 @@ tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
         return;
     }
     tr_runtime *rt = token->rt;
-    tri_worker *here = worker_of(self);
+    tri_worker *here = tri_worker_of(self);
     tr_message *room = room_of(token);
     tri_cell *cell = token->cell;
     leave(token);

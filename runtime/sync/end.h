@@ -36,7 +36,7 @@ tri_end_leave(tri_end *end)
 static inline tri_worker *
 tri_end_worker(const tri_end *end)
 {
-    return end->holder != NULL ? tri_actor_worker(end->holder) : NULL;
+    return tri_worker_of(end->holder);
 }
 
 #endif

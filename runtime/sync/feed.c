@@ -9,12 +9,6 @@
 
 // ---- ends
 
-static tri_worker *
-worker_of(tri_actor *self)
-{
-    return self != NULL ? tri_actor_worker(self) : NULL;
-}
-
 static void
 close_with_life(tri_resource *resource, tri_actor *owner)
 {
@@ -188,7 +182,7 @@ keep(tri_feed *feed, tr_message *msg, uint64_t charge, tri_lane *old)
 static tr_err_t
 prepare(tri_actor *self, tri_feed *feed, const tr_type_t *type, const void *value, tr_message **out)
 {
-    tri_worker *here = worker_of(self);
+    tri_worker *here = tri_worker_of(self);
     tr_err_t err = tri_send_prepare(here, type, value, out);
     if (err != TR_OK) {
         return err;
@@ -209,13 +203,13 @@ tri_feed_send(tri_actor *self, tri_feed_end *tx, const tr_type_t *type, const vo
               uint32_t *out_readers)
 {
     tri_feed *feed = tx->feed;
-    tri_worker *here = worker_of(self);
+    tri_worker *here = tri_worker_of(self);
     tr_message *msg = NULL;
     tr_err_t err = prepare(self, feed, type, value, &msg);
     if (err != TR_OK) {
         return err;
     }
-    msg->sender = self != NULL ? tri_actor_ref(self) : TR_REF_NONE;
+    msg->sender = tri_ref_of(self);
     uint64_t charge = tri_message_charge_of(msg);
     tri_lane old = {.first = NULL};
     pthread_mutex_lock(&feed->lock);
@@ -290,7 +284,7 @@ read_under_lock(tri_actor *self, tri_feed_end *rx, const tr_message **out, bool 
     pthread_mutex_lock(&feed->lock);
     bool is_seen = again && rx->next == feed->next;
     rx->next -= is_seen;
-    tr_err_t err = read_next(feed, rx, worker_of(self), &msg);
+    tr_err_t err = read_next(feed, rx, tri_worker_of(self), &msg);
     if (is_seen) {
         rx->next = feed->next; // also where there was no memory for a copy
     }

@@ -150,7 +150,7 @@ open_up(tr_self *self, tr_oneshot *rx, const tr_type_t *expect, void *out)
     rx->is_received = true;
     tr_err_t err = tri_call_verdict(msg, expect);
     if (err != TR_OK || out == NULL) {
-        tri_worker *here = self != NULL ? tri_actor_worker(self) : NULL;
+        tri_worker *here = tri_worker_of(self);
         tri_count_at(rt, here, TRI_HANDLED);
         tri_destroy_message(rt, here, msg);
         return err;

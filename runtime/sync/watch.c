@@ -1,11 +1,9 @@
 // watch.c: a feed that keeps one message, the newest.
 #include "troupe/watch.h"
 
-#include "actor/actor.h"
+#include "actor/mailbox.h"
 #include "sync/feed.h"
 #include "sync/ops.h"
-
-#include "actor/mailbox.h"
 
 struct tr_watch_tx {
     tri_feed_end end;
