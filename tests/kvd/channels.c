@@ -247,11 +247,14 @@ scenario_channel_bounds(const scenario_env *env)
 
 enum { PUBLISHED = 100000, PAYLOAD = 200, WINDOW = 200 };
 
-// Many lines, so not byte by byte.
+// Many lines, so not byte by byte. Patient: what does not fit into a small receive buffer is
+// dropped and sent again by the kernels, after pauses that double for as long as nobody reads.
+enum { PATIENCE_S = 120 };
+
 static FILE *
 lines_of(int fd)
 {
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = NET_TIMEOUT_MS / 1000},
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = PATIENCE_S},
                sizeof(struct timeval));
     return fdopen(dup(fd), "r");
 }
