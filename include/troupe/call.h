@@ -75,6 +75,16 @@ TR_API TR_MUST_CHECK tr_err_t tr_reply(tr_self *self, const tr_type_t *type, con
 /** Answer the message in hand with an error, any but TR_OK: the caller's tr_call returns it. */
 TR_API TR_MUST_CHECK tr_err_t tr_reply_error(tr_self *self, tr_err_t error);
 
+/**
+ * Hand the request in hand on: `to` gets it as if the caller had called there, with the same
+ * deadline, and its answer goes straight to the caller. Objects in local fields of the message move
+ * along. May wait for room in the mailbox of `to`. When the caller gives up, `to` is told.
+ * @return TR_OK, and nothing is left to answer here; otherwise the duty is still yours: TR_EINVAL
+ *         when the message in hand is not a call or `to` is self, TR_EALREADY, TR_EDEAD, TR_EFULL,
+ *         TR_ETOOBIG, TR_ETIMEOUT, TR_ECANCELED, TR_ENOMEM.
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_delegate(tr_self *self, tr_ref_t to);
+
 /** The duty to answer one request, kept for later: the sending end of a oneshot (oneshot.h). Owned
  *  by the life that has it; it may be sent to another in a message. */
 typedef struct tr_token tr_token;

@@ -23,8 +23,10 @@
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
+#include "troupe/future.h"
 #include "troupe/mpsc.h"
 #include "troupe/oneshot.h"
+#include "troupe/set.h"
 #include "troupe/tcp.h"
 #include "troupe/watch.h"
 
@@ -51,6 +53,12 @@ TR_API tr_branch_t tr_when_oneshot(tr_oneshot *rx);
 /** Nobody wants the answer any more: tr_token_is_wanted is false. A request's deadline is not
  * waited for: give it to tr_select as the timeout. */
 TR_API tr_branch_t tr_when_unwanted(tr_token *token);
+
+/** A result: tr_future_await would not wait. The future is the caller's. */
+TR_API tr_branch_t tr_when_done(tr_future *future);
+
+/** Something done in a set, or nothing left in it: tr_set_next would not wait. */
+TR_API tr_branch_t tr_when_next(tr_set *set);
 
 /** Bytes, or the end: tr_tcp_read would not wait. The connection is the caller's. */
 TR_API tr_branch_t tr_when_readable(tr_tcp *tcp);

@@ -109,6 +109,7 @@ typedef struct tri_cold {
     tri_timer stop_timer; // kills when an orderly stop takes too long
     bool is_told_to_stop;
     bool is_known_held;      // the parent's handler has heard that it is held
+    bool is_task;            // its parent hears of its end by a future; see task.c
     bool is_unborn;          // its tr_spawn has failed: nobody but the parent's end cares
     tr_message *start_reply; // room for the answer to tr_spawn or tr_restart; given with the order
 } tri_cold;
@@ -161,6 +162,7 @@ struct tr_self {
     uint8_t breath;       // operations in a row that needed no wait; see wait.c
     bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
+    bool is_unwanted;  // the caller of the message in hand has given up
     bool has_channels; // cold.channels is not empty, or was not
     bool is_stashing;  // the message in hand goes to the stash when its handler returns
     bool is_stopping;  // told to stop, or tr_exit

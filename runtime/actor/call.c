@@ -137,9 +137,9 @@ tri_call_verdict(const tr_message *answer, const tr_type_t *expect)
     return expect == NULL || answer->parcel.type == expect ? TR_OK : TR_ETYPE;
 }
 
-static tr_err_t
-post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
-             tri_request *request, int64_t deadline_ns)
+tr_err_t
+tri_call_post(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
+              tri_request *request, int64_t deadline_ns)
 {
     tri_worker *here = tri_actor_worker(self);
     tri_actor *target = tri_table_find(&self->rt->table, to);
@@ -162,6 +162,9 @@ post_request(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     err = tri_send_put(self, target, to, msg, deadline_ns);
     if (err != TR_OK) {
         tri_request_cancel(self, request);
+    } else {
+        request->callee = to;
+        request->deadline_ns = deadline_ns;
     }
     return err;
 }
@@ -174,24 +177,9 @@ tri_call_lend(tr_message **list, tr_message *msg)
 }
 
 tr_err_t
-tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
-        const tr_type_t *expect, void *out, tr_duration_t timeout)
+tri_call_accept(tr_self *self, tr_message *answer, const tr_type_t *expect, void *out)
 {
-    if (TRI_UNLIKELY(self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP)) {
-        return tr_yield(self); // TR_ECANCELED, and a place where a kill is heard
-    }
-    tri_request request;
-    int64_t deadline = tri_wait_deadline(self, timeout);
-    tr_err_t err = post_request(self, to, type, value, &request, deadline);
-    if (err != TR_OK) {
-        return err;
-    }
-    err = tri_request_wait(self, &request, "call", deadline);
-    if (err != TR_OK) {
-        return err;
-    }
-    tr_message *answer = request.answer;
-    err = tri_call_verdict(answer, expect);
+    tr_err_t err = tri_call_verdict(answer, expect);
     if (err != TR_OK || out == NULL) {
         tri_destroy_message(self->rt, tri_actor_worker(self), answer);
         return err;
@@ -200,6 +188,26 @@ tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
     const void *lent = expect != NULL ? (const void *)answer->value : answer;
     memcpy(out, &lent, sizeof lent);
     return TR_OK;
+}
+
+tr_err_t
+tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
+        const tr_type_t *expect, void *out, tr_duration_t timeout)
+{
+    if (TRI_UNLIKELY(self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP)) {
+        return tr_yield(self); // TR_ECANCELED, and a place where a kill is heard
+    }
+    tri_request request;
+    int64_t deadline = tri_wait_deadline(self, timeout);
+    tr_err_t err = tri_call_post(self, to, type, value, &request, deadline);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_request_wait(self, &request, "call", deadline);
+    if (err != TR_OK) {
+        return err;
+    }
+    return tri_call_accept(self, request.answer, expect, out);
 }
 
 // ---- what handlers borrow and keep

@@ -39,6 +39,13 @@ void tri_call_lend_out(tr_runtime *rt, tri_actor *self, tr_message *msg);
 // A message that was lent to `self`, or to a thread outside, goes back; `error` as above.
 void tri_call_give_back(tr_runtime *rt, tri_actor *self, tr_message *msg, tr_err_t error);
 
+// Send a request that will be answered to `request`, which this opens and, where it fails, closes.
+tr_err_t tri_call_post(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
+                       tri_request *request, int64_t deadline_ns);
+
+// Take the answer to a call: lent to the handler in progress and *out, or destroyed. As tr_call.
+tr_err_t tri_call_accept(tr_self *self, tr_message *answer, const tr_type_t *expect, void *out);
+
 // What an answer means for the one who called: TR_OK, the error it carries, or TR_ETYPE.
 tr_err_t tri_call_verdict(const tr_message *answer, const tr_type_t *expect);
 

@@ -57,9 +57,8 @@ may_spawn(const tri_actor *self)
     return !self->is_stopping && !self->is_killed && tri_actor_phase(self) != TRI_PHASE_ENDING;
 }
 
-// A child, made and not started. From TR_OK on it owns the socket; until then we close it.
-static tr_err_t
-make_child(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
+tr_err_t
+tri_child_make(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
 {
     tr_err_t err = tri_spawn_opts_check(self->rt, opts);
     if (err == TR_OK) {
@@ -77,7 +76,7 @@ tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out)
 {
     tri_worker *here = tri_actor_worker(self);
     tri_actor *child = NULL;
-    tr_err_t err = make_child(self, opts, &child);
+    tr_err_t err = tri_child_make(self, opts, &child);
     if (err != TR_OK) {
         return err;
     }

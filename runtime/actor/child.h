@@ -4,6 +4,9 @@
 
 #include "actor/actor.h"
 
+// A child, made and not started. From TR_OK on it owns the socket; until then we close it.
+tr_err_t tri_child_make(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out);
+
 // Owner of the parent: tell a child to stop, and kill it when that takes too long; or kill it now.
 void tri_child_stop(tri_actor *parent, tri_actor *child, bool kill);
 

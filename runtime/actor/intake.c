@@ -1,6 +1,7 @@
 // intake.c: the owner empties its inbox and sorts what was in it: messages to the lane, answers to
 // the request that waits for them, the runtime's own mail to what it is about.
 #include "actor/call.h"
+#include "actor/cancel.h"
 #include "actor/channel.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
@@ -103,11 +104,18 @@ take_system(tri_actor *actor, tri_parcel *parcel)
     case TRI_SYSTEM_ERROR:
         take_answer(actor, msg);
         break;
+    case TRI_SYSTEM_CANCEL:
+        tri_cancel_take(actor, msg);
+        break;
+    case TRI_SYSTEM_DELEGATED:
+        tri_cancel_follow(actor, msg);
+        break;
     case TRI_SYSTEM_EXEC: {
         tri_exec *exec = TRI_CONTAINER(parcel, tri_exec, parcel);
         exec->fn(exec, actor);
         break;
     }
+    case TRI_SYSTEM_THEN: // goes into the notices at once
     case TRI_SYSTEM_OPS:
         TRI_ASSERT(false, "slot %u", actor->slot);
     }

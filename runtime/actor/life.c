@@ -14,6 +14,7 @@
 #include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
+#include "actor/wait.h"
 #include "actor/window.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -384,7 +385,7 @@ void
 tri_life_leave_stack(tri_actor *actor)
 {
     // The one that waits, and any that are only open: a call whose request waits for room.
-    actor->requests = NULL;
+    tri_requests_leave_stack(actor);
     tr_message *msg = actor->in_hand;
     if (msg != NULL) {
         actor->cold->in_hand = msg->parcel.type;

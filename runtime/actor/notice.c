@@ -26,7 +26,14 @@ following(const tri_parcel *parcel)
 static const tr_type_t *
 type_of(const tri_parcel *parcel)
 {
-    return tri_system_op(parcel) == TRI_SYSTEM_DOWN ? &tr_down_type : &tr_child_exit_type;
+    switch (tri_system_op(parcel)) {
+    case TRI_SYSTEM_DOWN:
+        return &tr_down_type;
+    case TRI_SYSTEM_THEN:
+        return NULL;
+    default:
+        return &tr_child_exit_type;
+    }
 }
 
 tri_parcel *
@@ -39,6 +46,19 @@ tri_notice_pop(tri_actor *actor)
     return parcel;
 }
 
+static void
+take_after(tri_actor *actor, tri_parcel *before, tri_parcel *parcel)
+{
+    if (before == NULL) {
+        actor->first_notice = following(parcel);
+        return;
+    }
+    before->mail.next = parcel->mail.next;
+    if (actor->last_notice == parcel) {
+        actor->last_notice = before;
+    }
+}
+
 tri_parcel *
 tri_notice_pop_type(tri_actor *actor, const tr_type_t *type)
 {
@@ -48,14 +68,22 @@ tri_notice_pop_type(tri_actor *actor, const tr_type_t *type)
         before = parcel;
         parcel = following(parcel);
     }
-    if (parcel == NULL || before == NULL) {
-        return parcel == NULL ? NULL : tri_notice_pop(actor);
-    }
-    before->mail.next = parcel->mail.next;
-    if (actor->last_notice == parcel) {
-        actor->last_notice = before;
+    if (parcel != NULL) {
+        take_after(actor, before, parcel);
     }
     return parcel;
+}
+
+void
+tri_notice_remove(tri_actor *actor, tri_parcel *notice)
+{
+    tri_parcel *before = NULL;
+    tri_parcel *parcel = actor->first_notice;
+    while (parcel != notice) {
+        before = parcel;
+        parcel = following(parcel);
+    }
+    take_after(actor, before, parcel);
 }
 
 static bool
@@ -80,7 +108,7 @@ read_child_exit(tri_actor *actor, tri_cold *child, bool held, tri_notice_t *out)
         .in_hand = child->in_hand != NULL ? tr_str(child->in_hand->name) : tr_str(NULL),
     };
     child->is_known_held = held;
-    bool is_silent = child->is_silent || child->is_unborn;
+    bool is_silent = child->is_silent || child->is_unborn || child->is_task;
     if (!held) {
         tri_child_reap(tri_actor_worker(actor), child->self);
     }

@@ -26,6 +26,9 @@ tri_parcel *tri_notice_pop(tri_actor *actor);
 // Owner: the same for the first that will be of this type.
 tri_parcel *tri_notice_pop_type(tri_actor *actor, const tr_type_t *type);
 
+// Owner: take out one that is there.
+void tri_notice_remove(tri_actor *actor, tri_parcel *notice);
+
 // Owner: read one that was taken out; whoever it is about may be gone for good then. False: there
 // is nothing to tell.
 bool tri_notice_read(tri_actor *actor, tri_parcel *parcel, tri_notice_t *out);

@@ -1,6 +1,7 @@
 #include "actor/port.h"
 
 #include "actor/call.h"
+#include "actor/cancel.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/runtime.h"
@@ -315,7 +316,14 @@ call(tr_runtime *rt, tri_port *port, tr_ref_t to, const tr_type_t *type, const v
 {
     uint32_t request = tri_port_request(port);
     tr_err_t err = send(rt, port, to, type, value, request, deadline_ns);
-    return err != TR_OK ? err : tri_port_await(rt, port, request, deadline_ns, out);
+    if (err != TR_OK) {
+        return err;
+    }
+    err = tri_port_await(rt, port, request, deadline_ns, out);
+    if (err != TR_OK) {
+        tri_cancel_chase(rt, NULL, tri_port_ref(port), request, to, true);
+    }
+    return err;
 }
 
 tr_err_t

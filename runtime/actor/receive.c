@@ -1,5 +1,7 @@
 // receive.c: taking a message out of the mailbox in the middle of a handler, and answering what was
 // taken by hand, from there or from a channel.
+#include "actor/receive.h"
+
 #include "troupe/mailbox.h"
 
 #include "actor/call.h"
@@ -138,6 +140,22 @@ has_found(tri_wait *wait, tri_actor *actor)
         receive->found = find(actor, receive);
     } while (receive->found != NULL && tri_mailbox_shed(actor, receive->found));
     return receive->found != NULL;
+}
+
+void
+tri_receive_forget(tri_actor *actor, const tr_message *msg, tr_message *before)
+{
+    tri_wait *wait = actor->wait;
+    if (wait == NULL || wait->is_ready != has_found) {
+        return;
+    }
+    struct receive_wait *receive = TRI_CONTAINER(wait, struct receive_wait, wait);
+    if (receive->seen_high == msg) {
+        receive->seen_high = before;
+    }
+    if (receive->seen_normal == msg) {
+        receive->seen_normal = before;
+    }
 }
 
 tr_err_t

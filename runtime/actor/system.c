@@ -16,6 +16,9 @@ const tr_type_t tri_system_types[TRI_SYSTEM_OPS] = {
     [TRI_SYSTEM_GIVE_BACK] = SYSTEM_TYPE("give back"),
     [TRI_SYSTEM_CANCEL_ROOM] = SYSTEM_TYPE("cancel room"),
     [TRI_SYSTEM_ERROR] = SYSTEM_TYPE("error"),
+    [TRI_SYSTEM_CANCEL] = SYSTEM_TYPE("cancel"),
+    [TRI_SYSTEM_DELEGATED] = SYSTEM_TYPE("delegated"),
+    [TRI_SYSTEM_THEN] = SYSTEM_TYPE("then"),
     [TRI_SYSTEM_EXEC] = SYSTEM_TYPE("exec"),
 };
 

@@ -17,6 +17,9 @@ typedef enum tri_system_op {
     TRI_SYSTEM_GIVE_BACK,   // message tri_room: I have given up, take the room back
     TRI_SYSTEM_CANCEL_ROOM, // parcel tri_room.cancel: I do not wait for room any more
     TRI_SYSTEM_ERROR,       // message: the answer to a request is an error
+    TRI_SYSTEM_CANCEL,      // message: its sender does not wait for the answer any more
+    TRI_SYSTEM_DELEGATED,   // message, a tr_ref_t: your request is with another one now
+    TRI_SYSTEM_THEN,        // parcel tr_future.then: what is to run when it is done may run
     TRI_SYSTEM_EXEC,        // parcel tri_exec: run a function as the owner, between two messages
     TRI_SYSTEM_OPS
 } tri_system_op_t;

@@ -161,8 +161,23 @@ tr_token_is_wanted(const tr_self *self, const tr_token *token)
     if (token->cell != NULL) {
         return (tri_cell_look(token->cell) & TRI_CELL_LEFT) == 0;
     }
-    return token->deadline_ns == INT64_MAX ||
-           token->deadline_ns > (self != NULL ? tr_now_ns(self) : tri_clock_ns());
+    return !token->is_unwanted &&
+           (token->deadline_ns == INT64_MAX ||
+            token->deadline_ns > (self != NULL ? tr_now_ns(self) : tri_clock_ns()));
+}
+
+bool
+tri_tokens_cancel(tri_actor *actor, tr_ref_t caller, uint32_t request)
+{
+    TRI_LIST_EACH (link, &actor->cold->tokens) {
+        tr_token *token = TRI_CONTAINER(link, tr_token, link);
+        const tr_message *room = room_of(token);
+        if (token->cell == NULL && room->request == request && room->sender.raw == caller.raw) {
+            token->is_unwanted = true;
+            return true;
+        }
+    }
+    return false;
 }
 
 void

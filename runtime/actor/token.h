@@ -13,6 +13,7 @@
 struct tr_token {
     tri_list link;       // in cold.tokens of the life that holds it
     int64_t deadline_ns; // of the request
+    bool is_unwanted;    // its caller has given up
     tri_cell *cell;
     tr_runtime *rt;
 };
@@ -22,6 +23,10 @@ tr_token *tri_token_create(tr_runtime *rt, tri_actor *self, tri_cell *cell);
 
 // What tr_token_await_unwanted waits for.
 extern const tri_parking_ops tri_token_unwanted_ops;
+
+// Owner: the caller of a request has given up: a duty to answer it is not wanted any more.
+// False: there is none.
+bool tri_tokens_cancel(tri_actor *actor, tr_ref_t caller, uint32_t request);
 
 // Owner: a life ends with these duties open.
 void tri_tokens_fail(tri_actor *actor, tr_err_t error);

@@ -5,7 +5,9 @@
 // Any handler may suspend, and then returns here on its own stack, later; or abandon the stack, and
 // then the turn is taken up by tri_actor_turn anew. So what must survive a handler is in the actor.
 #include "actor/call.h"
+#include "actor/cancel.h"
 #include "actor/child.h"
+#include "actor/future.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/notice.h"
@@ -23,14 +25,28 @@
 
 // ---- the end of a handler
 
+// The handler hands on what a wait has told it: that the request is not wanted any more, or that
+// its time is over. That is nobody's failure: a caller with a short deadline must not end the
+// actors that it calls.
+static bool
+gives_up(const tri_actor *actor, tr_err_t verdict)
+{
+    return (verdict == TR_ECANCELED || verdict == TR_ETIMEOUT) &&
+           tri_cancel_is_over(actor, tri_worker_clock(tri_actor_worker(actor)));
+}
+
+static bool
+is_fine(tr_err_t verdict)
+{
+    return verdict == TR_OK || verdict == TR_EUNHANDLED;
+}
+
+// What a caller is told whose request was not answered.
 static tr_err_t
 answer_for(tr_err_t verdict, bool is_stopping)
 {
-    if (verdict == TR_OK) {
-        return TR_ENOREPLY;
-    }
-    if (verdict == TR_EUNHANDLED) {
-        return TR_EUNHANDLED;
+    if (is_fine(verdict)) {
+        return verdict == TR_OK ? TR_ENOREPLY : TR_EUNHANDLED;
     }
     return is_stopping ? TR_EDEAD : TR_ECRASHED;
 }
@@ -41,7 +57,7 @@ put_down(tri_actor *actor, tr_err_t verdict)
 {
     tri_worker *here = tri_actor_worker(actor);
     tr_message *msg = actor->in_hand;
-    bool is_handled = verdict == TR_OK || verdict == TR_EUNHANDLED;
+    bool is_handled = is_fine(verdict);
     tri_call_release_answers(actor, answer_for(verdict, actor->is_stopping));
     if (msg == NULL || (msg->meta & TRI_MSG_LOCAL) != 0) {
         actor->in_hand = NULL;
@@ -92,10 +108,9 @@ received(tri_actor *actor, tr_err_t verdict)
         }
     }
     put_down(actor, verdict);
-    bool is_fine = verdict == TR_OK || verdict == TR_EUNHANDLED;
     if (actor->is_killed) {
         tri_life_begin_end(actor, TR_EKILLED);
-    } else if (!is_fine && !(actor->is_stopping && verdict == TR_ECANCELED)) {
+    } else if (!is_fine(verdict) && !(actor->is_stopping && verdict == TR_ECANCELED)) {
         if (type != NULL) {
             actor->cold->in_hand = type;
         }
@@ -129,6 +144,9 @@ static void
 done(tri_actor *actor, tr_err_t verdict)
 {
     tri_handler_t handler = tri_actor_handler(actor);
+    if (TRI_UNLIKELY(!is_fine(verdict)) && gives_up(actor, verdict)) {
+        verdict = TR_OK; // and there was no answer
+    }
     TRI_SHOW(&actor->handler, TRI_HANDLER_NONE);
     switch (handler) {
     case TRI_HANDLER_START:
@@ -193,6 +211,7 @@ receive(tri_actor *actor, tr_message *msg)
     actor->in_hand = msg;
     actor->owes_answer = (msg->meta & TRI_MSG_CALL) != 0;
     actor->has_answered = false;
+    actor->is_unwanted = false;
     TRI_SHOW(&actor->handler, TRI_HANDLER_RECEIVE);
     tr_err_t verdict = TRI_PEEK(&actor->behavior)->receive(actor, actor->state, msg);
     done(actor, verdict);
@@ -230,12 +249,32 @@ receive_notice(tri_actor *actor, const tri_notice_t *notice)
     receive(actor, msg);
 }
 
+// Its life runs, or the future would have been released with it and the notice removed: but one on
+// its way out begins nothing.
+static void
+run_then(tri_actor *actor, tri_parcel *notice)
+{
+    if (tri_actor_phase(actor) != TRI_PHASE_RUNNING || actor->is_killed) {
+        tri_future_forget_then(actor, notice);
+        return;
+    }
+    actor->owes_answer = false;
+    actor->has_answered = false;
+    actor->is_unwanted = false;
+    TRI_SHOW(&actor->handler, TRI_HANDLER_RECEIVE);
+    done(actor, tri_future_run_then(actor, notice));
+}
+
 static bool
 receive_first_notice(tri_actor *actor)
 {
     tri_parcel *parcel = tri_notice_pop(actor);
     if (parcel == NULL) {
         return false;
+    }
+    if (tri_system_op(parcel) == TRI_SYSTEM_THEN) {
+        run_then(actor, parcel);
+        return true;
     }
     tri_notice_t notice;
     bool is_told = tri_notice_read(actor, parcel, &notice);

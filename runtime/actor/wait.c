@@ -1,5 +1,6 @@
 #include "actor/wait.h"
 
+#include "actor/cancel.h"
 #include "actor/life.h"
 #include "base/clock.h"
 #include "base/panic.h"
@@ -58,6 +59,22 @@ on_deadline(tri_timer *timer, void *worker)
 }
 
 void
+tri_wait_arm(tri_actor *self, tri_wait *wait, int64_t deadline_ns)
+{
+    wait->actor = self;
+    if (deadline_ns != INT64_MAX) {
+        wait->timer.fire = on_deadline;
+        tri_wheel_arm(&tri_actor_worker(self)->wheel, &wait->timer, deadline_ns);
+    }
+}
+
+void
+tri_wait_disarm(tri_wait *wait)
+{
+    tri_wheel_cancel(&tri_actor_worker(wait->actor)->wheel, &wait->timer);
+}
+
+void
 tri_wait_interrupt(tri_actor *actor, tr_err_t result)
 {
     tri_wait *wait = actor->wait;
@@ -70,12 +87,11 @@ tri_wait_interrupt(tri_actor *actor, tr_err_t result)
 void
 tri_wait_abandon(tri_actor *actor)
 {
-    tri_worker *worker = tri_actor_worker(actor);
     tri_wait_interrupt(actor, TR_EKILLED);
-    tri_wheel_cancel(&worker->wheel, &actor->wait->timer);
+    tri_wait_disarm(actor->wait);
     actor->wait = NULL;
     TRI_SHOW(&actor->waits_for, NULL);
-    tri_worker_forget(worker, actor->kept);
+    tri_worker_forget(tri_actor_worker(actor), actor->kept);
     actor->kept = NULL;
 }
 
@@ -83,10 +99,12 @@ tri_wait_abandon(tri_actor *actor)
 static tr_err_t
 refusal(const tri_actor *self, int64_t deadline_ns)
 {
-    if (self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP) {
+    int64_t now_ns = tri_actor_worker(self)->now_ns;
+    bool is_stopping = self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP;
+    if (is_stopping || tri_cancel_is_over(self, now_ns)) {
         return TR_ECANCELED;
     }
-    if (deadline_ns != INT64_MAX && deadline_ns <= tri_actor_worker(self)->now_ns) {
+    if (deadline_ns != INT64_MAX && deadline_ns <= now_ns) {
         return TR_ETIMEOUT;
     }
     return TR_OK;
@@ -136,12 +154,9 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
     if (wait->is_done) {
         return wait->result;
     }
-    if (deadline_ns != INT64_MAX) {
-        wait->timer.fire = on_deadline;
-        tri_wheel_arm(&tri_actor_worker(self)->wheel, &wait->timer, deadline_ns);
-    }
+    tri_wait_arm(self, wait, deadline_ns);
     err = suspend(self, wait, what);
-    tri_wheel_cancel(&tri_actor_worker(self)->wheel, &wait->timer);
+    tri_wait_disarm(wait);
     if (err != TR_OK) {
         forsake(wait);
         return err;
@@ -179,10 +194,21 @@ unlink_request(tri_actor *self, const tri_request *request)
     }
 }
 
+void
+tri_request_forsake(tri_request *request, tri_actor *actor)
+{
+    unlink_request(actor, request);
+    if (request->callee.raw != 0) {
+        tri_worker *here = tri_actor_worker(actor);
+        tri_cancel_chase(actor->rt, here, tri_actor_ref(actor), request->id, request->callee,
+                         request->deadline_ns <= here->now_ns);
+    }
+}
+
 static void
 forsake_request(tri_wait *wait, tri_actor *actor)
 {
-    unlink_request(actor, TRI_CONTAINER(wait, tri_request, wait));
+    tri_request_forsake(TRI_CONTAINER(wait, tri_request, wait), actor);
 }
 
 void
@@ -199,6 +225,38 @@ tri_request_cancel(tri_actor *self, tri_request *request)
     unlink_request(self, request);
 }
 
+static tri_request *
+find_request(const tri_actor *actor, uint32_t id)
+{
+    tri_request *request = actor->requests;
+    while (request != NULL && request->id != id) {
+        request = request->next;
+    }
+    return request;
+}
+
+bool
+tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t callee)
+{
+    tri_request *request = find_request(actor, id);
+    if (request != NULL) {
+        request->callee = callee;
+    }
+    return request != NULL;
+}
+
+void
+tri_requests_leave_stack(tri_actor *actor)
+{
+    for (tri_request **at = &actor->requests; *at != NULL;) {
+        if ((*at)->is_lasting) {
+            at = &(*at)->next;
+        } else {
+            *at = (*at)->next;
+        }
+    }
+}
+
 tr_err_t
 tri_request_wait(tri_actor *self, tri_request *request, const char *what, int64_t deadline_ns)
 {
@@ -208,13 +266,15 @@ tri_request_wait(tri_actor *self, tri_request *request, const char *what, int64_
 bool
 tri_request_answer(tri_actor *actor, tr_message *answer)
 {
-    for (tri_request *request = actor->requests; request != NULL; request = request->next) {
-        if (request->id == answer->request) {
-            unlink_request(actor, request);
-            request->answer = answer;
-            tri_wait_settle(&request->wait, TR_OK);
-            return true;
-        }
+    tri_request *request = find_request(actor, answer->request);
+    if (request == NULL) {
+        return false;
     }
-    return false;
+    unlink_request(actor, request);
+    request->answer = answer;
+    tri_wait_settle(&request->wait, TR_OK);
+    if (request->on_done != NULL) {
+        request->on_done(request, actor);
+    }
+    return true;
 }

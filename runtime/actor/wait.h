@@ -38,6 +38,11 @@ tr_err_t tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t
 // actor is killed, so nothing must be at stake yet.
 tr_err_t tri_wait_breathe(tri_actor *self);
 
+// Let a wait run that nobody suspends for yet: from now on it ends by its deadline too. It must be
+// over, or disarmed, before its memory goes.
+void tri_wait_arm(tri_actor *self, tri_wait *wait, int64_t deadline_ns);
+void tri_wait_disarm(tri_wait *wait);
+
 // Complete a wait and see to it that its actor runs. On the actor's worker, from outside its turn:
 // timers and I/O. Nothing happens when it is complete already.
 void tri_wait_complete(tri_wait *wait, tr_err_t result);
@@ -55,7 +60,13 @@ void tri_wait_abandon(tri_actor *actor);
 struct tri_request {
     tri_request *next; // in actor.requests
     uint32_t id;
-    tr_message *answer; // owned by the request once it is there
+    bool is_lasting;     // not on the handler's stack: it stays when that is given up
+    int64_t deadline_ns; // of a call
+    tr_ref_t callee;     // of a call that was delivered: whom to tell when nobody waits any more
+    tr_message *answer;  // owned by the request once it is there
+    // An answer has come, or the deadline has passed; in the actor's turn or its worker's timers.
+    // May be NULL.
+    void (*on_done)(tri_request *request, tri_actor *actor);
     tri_wait wait;
 };
 
@@ -63,10 +74,19 @@ struct tri_request {
 void tri_request_open(tri_actor *self, tri_request *request);
 void tri_request_cancel(tri_actor *self, tri_request *request);
 
+// Nobody waits for the answer any more: it is closed, and the callee told.
+void tri_request_forsake(tri_request *request, tri_actor *actor);
+
+// Owner: the stack of the suspended handler goes, and the requests on it.
+void tri_requests_leave_stack(tri_actor *actor);
+
 // Wait for the answer. TR_OK: request->answer is yours. Otherwise there is none, and one that comes
 // later finds nobody.
 tr_err_t
 tri_request_wait(tri_actor *self, tri_request *request, const char *what, int64_t deadline_ns);
+
+// Owner, from the intake: the call is with another callee now. False: it is not open any more.
+bool tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t callee);
 
 // Owner, from the intake: an answer has come. False: nobody waits for it; it is still the caller's.
 bool tri_request_answer(tri_actor *actor, tr_message *answer);

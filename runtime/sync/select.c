@@ -1,5 +1,6 @@
 #include "sync/select.h"
 
+#include "actor/future.h"
 #include "actor/runtime.h"
 #include "actor/token.h"
 #include "base/clock.h"
@@ -33,6 +34,18 @@ tr_branch_t
 tr_when_unwanted(tr_token *token)
 {
     return tri_branch(&tri_token_unwanted_ops, token);
+}
+
+tr_branch_t
+tr_when_done(tr_future *future)
+{
+    return tri_branch(&tri_future_ops, future);
+}
+
+tr_branch_t
+tr_when_next(tr_set *set)
+{
+    return tri_branch(&tri_set_next_ops, set);
 }
 
 static tr_err_t

@@ -7,6 +7,7 @@
 #include "troupe/mpsc.h"
 
 #include "actor/call.h"
+#include "actor/cancel.h"
 #include "actor/channel.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
@@ -190,6 +191,22 @@ tri_monitor_begin(tri_actor *target, tri_parcel *parcel)
 {
     (void)target;
     (void)parcel;
+}
+
+void
+tri_cancel_take(tri_actor *actor, tr_message *cancel)
+{
+    (void)actor;
+    (void)cancel;
+    model_fail("nobody asked");
+}
+
+void
+tri_cancel_follow(tri_actor *actor, tr_message *delegated)
+{
+    (void)actor;
+    (void)delegated;
+    model_fail("nobody asked");
 }
 
 void

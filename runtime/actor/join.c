@@ -1,0 +1,129 @@
+// join.c: waiting for several futures.
+#include "actor/future.h"
+#include "actor/runtime.h"
+
+static void
+cancel_all(tr_self *self, tr_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        tr_future_cancel(self, futures[i]);
+    }
+}
+
+// ---- a wait for several
+
+struct join {
+    tri_wait wait;
+    tr_future *const *futures;
+    size_t count;
+    bool ends_with_success; // one that succeeds is enough; else one that fails is
+    size_t decisive;        // which that was; `count`: none, all are done
+};
+
+// Over when one decides, or all are done.
+static bool
+is_over(tri_wait *wait, tri_actor *actor)
+{
+    (void)actor;
+    struct join *join = TRI_CONTAINER(wait, struct join, wait);
+    bool are_all_done = true;
+    for (size_t i = 0; i < join->count; i++) {
+        if (!tr_future_is_done(join->futures[i])) {
+            are_all_done = false;
+        } else if ((tri_future_error(join->futures[i]) == TR_OK) == join->ends_with_success) {
+            join->decisive = i;
+            return true;
+        }
+    }
+    join->decisive = join->count;
+    return are_all_done;
+}
+
+static tr_err_t
+wait_for(tr_self *self, struct join *join)
+{
+    join->wait.is_ready = is_over;
+    return tri_wait_for(self, &join->wait, "join", tri_wait_deadline(self, TR_FOREVER));
+}
+
+// ---- what is made of it
+
+// One after the other: the last to be done is waited for at some time.
+tr_err_t
+tr_join_all(tr_self *self, tr_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tr_future_is_done(futures[i])) {
+            continue;
+        }
+        tr_err_t err = tri_park_for(self->rt, self, &tri_future_ops, futures[i],
+                                    tri_wait_deadline(self, TR_FOREVER));
+        if (err != TR_OK) {
+            cancel_all(self, futures, count);
+            return err;
+        }
+    }
+    return TR_OK;
+}
+
+tr_err_t
+tr_try_join(tr_self *self, tr_future *const *futures, size_t count)
+{
+    struct join join = {.futures = futures, .count = count};
+    tr_err_t err = wait_for(self, &join);
+    if (err == TR_OK && join.decisive < count) {
+        err = tri_future_error(futures[join.decisive]);
+    }
+    if (err != TR_OK) {
+        cancel_all(self, futures, count);
+    }
+    return err;
+}
+
+// The one that was done last is not known any more: the last in order stands for it.
+tr_err_t
+tr_first_ok(tr_self *self, tr_future *const *futures, size_t count, const tr_type_t *expect,
+            void *out, size_t *out_index)
+{
+    struct join join = {.futures = futures, .count = count, .ends_with_success = true};
+    if (count == 0) {
+        return TR_EINVAL;
+    }
+    tr_err_t err = wait_for(self, &join);
+    if (err == TR_OK && join.decisive == count) {
+        err = tri_future_error(futures[count - 1]);
+    }
+    if (err != TR_OK) {
+        cancel_all(self, futures, count);
+        return err;
+    }
+    cancel_all(self, futures, join.decisive);
+    cancel_all(self, futures + join.decisive + 1, count - join.decisive - 1);
+    if (out_index != NULL) {
+        *out_index = join.decisive;
+    }
+    return tri_future_take(self, futures[join.decisive], expect, out);
+}
+
+tr_err_t
+tr_hedge(tr_self *self, tr_ref_t first, tr_ref_t second, const tr_type_t *type, const void *value,
+         tr_duration_t delay, const tr_type_t *expect, void *out, tr_duration_t timeout)
+{
+    tr_future *futures[2] = {tr_call_begin(self, first, type, value, timeout), NULL};
+    int64_t overall = tri_wait_deadline(self, timeout);
+    int64_t hedge_at = tri_wait_deadline(self, delay);
+    tr_err_t err = TR_OK;
+    if (!tr_future_is_done(futures[0])) {
+        err = tri_park_for(self->rt, self, &tri_future_ops, futures[0], hedge_at);
+    }
+    if (err == TR_OK && tri_future_error(futures[0]) == TR_OK) {
+        return tri_future_take(self, futures[0], expect, out);
+    }
+    if (err != TR_OK && (err != TR_ETIMEOUT || hedge_at >= overall)) {
+        tr_future_cancel(self, futures[0]);
+        return err;
+    }
+    tr_duration_t left = {overall == INT64_MAX ? INT64_MAX : overall - tr_now_ns(self)};
+    futures[1] = tr_call_begin(self, second, type, value, left);
+    return tr_first_ok(self, futures, 2, expect, out, NULL);
+}
