@@ -152,13 +152,14 @@ typedef struct tr_ledger {
 /** The runtime in numbers. Counters only grow. */
 typedef struct tr_stats {
     tr_ledger_t ledger;
-    uint64_t actors;   // alive, the root included
-    uint64_t spawned;  // actors ever spawned
-    uint64_t restarts; // lives begun after the first
-    uint64_t failures; // lives ended by a failure
-    uint64_t stacks;   // stacks in use by handlers that wait
-    uint64_t turns;    // times a worker took up an actor
-    uint64_t wakeups;  // times a sleeping worker was woken by another thread
+    uint64_t actors;    // alive, the root included
+    uint64_t spawned;   // actors ever spawned
+    uint64_t restarts;  // lives begun after the first
+    uint64_t failures;  // lives ended by a failure
+    uint64_t deadlocks; // waits that failed with TR_EDEADLK because a cycle of waits closed
+    uint64_t stacks;    // stacks in use by handlers that wait
+    uint64_t turns;     // times a worker took up an actor
+    uint64_t wakeups;   // times a sleeping worker was woken by another thread
     uint32_t workers;
 } tr_stats_t;
 

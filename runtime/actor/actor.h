@@ -91,9 +91,11 @@ typedef struct tri_cold {
     int64_t born_ns;
     tri_timer stop_handler_timer; // how long the stop handler may take
     // Across lives.
-    tri_list watchers; // monitors of me
-    tri_list rooms;    // senders that wait for room, in order
-    uint64_t next_id;  // of timers and monitors
+    tri_list watchers;   // monitors of me
+    tri_list rooms;      // senders that wait for room, in order
+    uint64_t next_id;    // of timers and monitors
+    tr_ref_t probed_for; // of the last probe that was sent on: whose wait; see deadlock.c
+    uint32_t probed_wait;
     // The end of the last life.
     char text[TRI_EXIT_TEXT]; // from tr_fail
     const tr_type_t *in_hand; // what it was handling
@@ -145,8 +147,9 @@ struct tr_self {
     // What became of the messages of this mailbox, by tri_counter_t; accepted means taken in. The
     // owner counts, but for the dropped: senders do.
     _Atomic uint64_t ledger[TRI_LEDGER];
-    _Atomic uint64_t parent;    // tr_ref_t
-    _Atomic(const char *) name; // its own, in cold; changed under the runtime's lock; NULL: none
+    _Atomic uint64_t parent;     // tr_ref_t
+    _Atomic(const char *) name;  // its own, in cold; changed under the runtime's lock; NULL: none
+    _Atomic uint64_t blocked_on; // tr_ref_t: whom it waits for; see deadlock.h
     _Atomic(const char *) waits_for; // text for observers; NULL: it does not wait
     tr_message *kept_messages;       // tr_message_keep
     uint32_t next_request; // never reset: a late answer to an earlier actor finds no taker
@@ -157,6 +160,7 @@ struct tr_self {
     tr_err_t reason;          // of the end in progress, or of the last one
     tr_err_t verdict;         // of a handler that was aborted
     tr_err_t stop_reason; // with is_stopping: TR_OK when it was told to stop, else why it must end
+    uint32_t wait_number; // of the waits with an edge; see deadlock.h
     uint8_t ending;       // tri_ending_t
     uint8_t high_run;     // high messages taken in a row; see mailbox.c
     uint8_t breath;       // operations in a row that needed no wait; see wait.c

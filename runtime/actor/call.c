@@ -154,7 +154,7 @@ tri_call_post(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *val
     if (err != TR_OK) {
         return err;
     }
-    tri_request_open(self, request);
+    tri_request_open(self, request, TRI_EDGE_CALL, to, type);
     msg->sender = tri_actor_ref(self);
     msg->request = request->id;
     msg->meta |= TRI_MSG_CALL;
@@ -163,7 +163,7 @@ tri_call_post(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *val
     if (err != TR_OK) {
         tri_request_cancel(self, request);
     } else {
-        request->callee = to;
+        request->is_delivered = true;
         request->deadline_ns = deadline_ns;
     }
     return err;

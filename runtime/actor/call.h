@@ -6,6 +6,14 @@
 
 #include "actor/actor.h"
 
+// Whether a message is this request, and not answered.
+static inline bool
+tri_call_is_request(const tr_message *msg, tr_ref_t caller, uint32_t request)
+{
+    return msg->request == request && msg->sender.raw == caller.raw &&
+           (msg->meta & TRI_MSG_CALL) != 0;
+}
+
 // Take a message that will not be handled: if it is a request, its sender gets `error` for an
 // answer, in the message's own block; otherwise the block is given back. Cannot fail.
 void tri_call_fail(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_err_t error);

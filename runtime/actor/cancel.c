@@ -55,8 +55,7 @@ static bool
 is_request(const tr_message *msg, void *arg)
 {
     const tr_message *cancel = arg;
-    return msg->request == cancel->request && msg->sender.raw == cancel->sender.raw &&
-           (msg->meta & TRI_MSG_CALL) != 0;
+    return tri_call_is_request(msg, cancel->sender, cancel->request);
 }
 
 // What the handler waits for ends with the deadline that it has from the request, or is canceled.

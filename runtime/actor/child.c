@@ -44,7 +44,7 @@ prepare_start(tri_actor *self, tri_cold *child, tri_request *request)
     if (reply == NULL) {
         return TR_ENOMEM;
     }
-    tri_request_open(self, request);
+    tri_request_open(self, request, TRI_EDGE_START, child->ref, NULL);
     reply->sender = tri_actor_ref(self);
     reply->request = request->id;
     child->start_reply = reply;

@@ -161,8 +161,16 @@ do_nothing(tri_parking *parking)
     (void)parking;
 }
 
+static bool
+edge(tri_parking *parking, tri_edge_t *out)
+{
+    const tr_future *future = parking->object;
+    *out = tri_request_edge(&future->request);
+    return true;
+}
+
 const tri_parking_ops tri_future_ops = {
-    .what = "answer", .is_ready = is_done, .enter = do_nothing, .leave = do_nothing};
+    .what = "answer", .is_ready = is_done, .enter = do_nothing, .leave = do_nothing, .edge = edge};
 
 tr_err_t
 tr_future_await(tr_self *self, tr_future *future, const tr_type_t *expect, void *out)

@@ -3,6 +3,7 @@
 #include "actor/call.h"
 #include "actor/cancel.h"
 #include "actor/channel.h"
+#include "actor/deadlock.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
 #include "actor/monitor.h"
@@ -109,6 +110,9 @@ take_system(tri_actor *actor, tri_parcel *parcel)
         break;
     case TRI_SYSTEM_DELEGATED:
         tri_cancel_follow(actor, msg);
+        break;
+    case TRI_SYSTEM_PROBE:
+        tri_deadlock_take_probe(actor, msg);
         break;
     case TRI_SYSTEM_EXEC: {
         tri_exec *exec = TRI_CONTAINER(parcel, tri_exec, parcel);

@@ -39,10 +39,30 @@ is_over(tri_wait *wait, tri_actor *actor)
     return are_all_done;
 }
 
+// Each that is open must come. Where one success is enough, so may any other that is open.
+static bool
+edge(tri_wait *wait, size_t index, tri_edge_t *out)
+{
+    struct join *join = TRI_CONTAINER(wait, struct join, wait);
+    size_t open = 0;
+    for (size_t i = 0; i < join->count; i++) {
+        if (tr_future_is_done(join->futures[i])) {
+            continue;
+        }
+        if (open++ == index) {
+            *out = tri_request_edge(&join->futures[i]->request);
+        } else if (join->ends_with_success) {
+            return false;
+        }
+    }
+    return index < open;
+}
+
 static tr_err_t
 wait_for(tr_self *self, struct join *join)
 {
     join->wait.is_ready = is_over;
+    join->wait.edge = edge;
     return tri_wait_for(self, &join->wait, "join", tri_wait_deadline(self, TR_FOREVER));
 }
 

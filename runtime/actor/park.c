@@ -64,11 +64,21 @@ forsake(tri_wait *wait, tri_actor *actor)
     leave_all(TRI_CONTAINER(wait, struct park, wait));
 }
 
+static bool
+edge(tri_wait *wait, size_t index, tri_edge_t *out)
+{
+    tri_parking *parking = TRI_CONTAINER(wait, struct park, wait)->parkings;
+    return index == 0 && parking->ops->edge(parking, out);
+}
+
 static tr_err_t
 park_actor(tri_actor *self, struct park *park, int64_t deadline_ns)
 {
     park->wait.is_ready = is_ready;
     park->wait.forsake = forsake;
+    if (park->count == 1 && park->parkings[0].ops->edge != NULL) {
+        park->wait.edge = edge;
+    }
     enter_all(park, self);
     const char *what = park->count == 1 ? park->parkings[0].ops->what : "select";
     tr_err_t err = tri_wait_for(self, &park->wait, what, deadline_ns);

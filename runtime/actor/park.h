@@ -19,6 +19,8 @@ typedef struct tri_parking_ops {
     // forget it: called once however the waiting ends, also when the actor is killed.
     void (*enter)(tri_parking *parking);
     void (*leave)(tri_parking *parking);
+    // As tri_wait.edge, for an actor that waits for this alone. NULL: others may end it as well.
+    bool (*edge)(tri_parking *parking, tri_edge_t *out);
 } tri_parking_ops;
 
 // One object that is waited for; on the stack of who waits. Set `ops` and `object`.

@@ -26,6 +26,17 @@ tri_resource_detach(tri_resource *resource)
     tri_list_remove(&resource->link);
 }
 
+bool
+tri_resource_holds(const tri_actor *actor, const void *resource)
+{
+    TRI_LIST_EACH (link, &actor->cold->resources) {
+        if (TRI_CONTAINER(link, tri_resource, link) == resource) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 release_memory(tri_actor *actor)
 {

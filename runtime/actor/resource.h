@@ -11,6 +11,9 @@ void tri_resource_attach(tri_actor *actor, tri_resource *resource,
 // Owner: it is released by other means.
 void tri_resource_detach(tri_resource *resource);
 
+// Owner: whether it is one of the actor's. `resource` need not be there any more.
+bool tri_resource_holds(const tri_actor *actor, const void *resource);
+
 // Owner: the life ends: everything goes, the youngest first.
 void tri_resources_release(tri_actor *actor);
 

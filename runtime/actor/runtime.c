@@ -32,7 +32,7 @@ log_to_stderr(tr_log_level_t level, const char *line, void *arg)
 void
 tri_log(tr_runtime *rt, tr_log_level_t level, const char *format, ...)
 {
-    char line[512];
+    char line[2560];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
@@ -331,6 +331,7 @@ tr_runtime_stats(const tr_runtime *rt, tr_stats_t *out)
         .spawned = sum(rt, TRI_SPAWNED),
         .restarts = sum(rt, TRI_RESTARTS),
         .failures = sum(rt, TRI_FAILURES),
+        .deadlocks = sum(rt, TRI_DEADLOCKS),
         .stacks = sum(rt, TRI_STACKS_TAKEN),
         .turns = sum(rt, TRI_TURNS),
         .wakeups = sum(rt, TRI_WAKEUPS),

@@ -78,7 +78,9 @@ tri_send_await_room(tri_actor *self, tri_actor *target, tr_message *ask, tr_mess
 {
     tri_worker *here = tri_actor_worker(self);
     struct room_wait room = {.msg = msg, .ask = ask};
-    tri_request_open(self, &room.request);
+    tri_request_open(self, &room.request, TRI_EDGE_ROOM,
+                     ((const tri_room *)(const void *)ask->value)->target,
+                     msg != NULL ? msg->parcel.type : NULL);
     room.request.wait.forsake = forsake_room;
     ask->request = room.request.id;
     tri_actor_post(here, target, &ask->parcel, true);

@@ -19,6 +19,7 @@ typedef enum tri_system_op {
     TRI_SYSTEM_ERROR,       // message: the answer to a request is an error
     TRI_SYSTEM_CANCEL,      // message: its sender does not wait for the answer any more
     TRI_SYSTEM_DELEGATED,   // message, a tr_ref_t: your request is with another one now
+    TRI_SYSTEM_PROBE,       // message tri_probe: are we all waiting for each other?
     TRI_SYSTEM_THEN,        // parcel tr_future.then: what is to run when it is done may run
     TRI_SYSTEM_EXEC,        // parcel tri_exec: run a function as the owner, between two messages
     TRI_SYSTEM_OPS

@@ -7,6 +7,7 @@
 #include "actor/call.h"
 #include "actor/cancel.h"
 #include "actor/child.h"
+#include "actor/deadlock.h"
 #include "actor/future.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
@@ -358,6 +359,9 @@ look_at_wait(tri_worker *worker, tri_actor *actor)
     }
     if (!wait->is_done && wait->is_ready != NULL && wait->is_ready(wait, actor)) {
         tri_wait_settle(wait, TR_OK);
+    }
+    if (!wait->is_done && wait->edge != NULL) {
+        tri_deadlock_look(actor); // it may be another one now
     }
     if (!wait->is_done) {
         rest(actor, !wait->takes_mail);

@@ -1,6 +1,7 @@
 #include "actor/wait.h"
 
 #include "actor/cancel.h"
+#include "actor/deadlock.h"
 #include "actor/life.h"
 #include "base/clock.h"
 #include "base/panic.h"
@@ -91,6 +92,7 @@ tri_wait_abandon(tri_actor *actor)
     tri_wait_disarm(actor->wait);
     actor->wait = NULL;
     TRI_SHOW(&actor->waits_for, NULL);
+    tri_deadlock_forget(actor);
     tri_worker_forget(tri_actor_worker(actor), actor->kept);
     actor->kept = NULL;
 }
@@ -116,8 +118,12 @@ suspend(tri_actor *self, tri_wait *wait, const char *what)
     self->wait = wait;
     self->breath = 0;
     TRI_SHOW(&self->waits_for, what);
+    if (wait->edge != NULL) {
+        tri_deadlock_look(self);
+    }
     tr_err_t err = tri_worker_suspend(tri_actor_worker(self), &self->task, &self->kept);
     TRI_SHOW(&self->waits_for, NULL);
+    tri_deadlock_forget(self);
     self->wait = NULL;
     self->kept = NULL;
     return err;
@@ -198,7 +204,7 @@ void
 tri_request_forsake(tri_request *request, tri_actor *actor)
 {
     unlink_request(actor, request);
-    if (request->callee.raw != 0) {
+    if (request->is_delivered) {
         tri_worker *here = tri_actor_worker(actor);
         tri_cancel_chase(actor->rt, here, tri_actor_ref(actor), request->id, request->callee,
                          request->deadline_ns <= here->now_ns);
@@ -211,11 +217,34 @@ forsake_request(tri_wait *wait, tri_actor *actor)
     tri_request_forsake(TRI_CONTAINER(wait, tri_request, wait), actor);
 }
 
-void
-tri_request_open(tri_actor *self, tri_request *request)
+tri_edge_t
+tri_request_edge(const tri_request *request)
 {
-    *request = (tri_request){.next = self->requests, .id = ++self->next_request};
-    request->wait.forsake = forsake_request;
+    return (tri_edge_t){.to = request->callee,
+                        .kind = request->kind,
+                        .request = request->id,
+                        .type = request->type};
+}
+
+static bool
+edge_of_request(tri_wait *wait, size_t index, tri_edge_t *out)
+{
+    *out = tri_request_edge(TRI_CONTAINER(wait, tri_request, wait));
+    return index == 0;
+}
+
+void
+tri_request_open(tri_actor *self, tri_request *request, tri_edge_kind_t kind, tr_ref_t to,
+                 const tr_type_t *type)
+{
+    *request = (tri_request){
+        .next = self->requests,
+        .id = ++self->next_request,
+        .kind = kind,
+        .callee = to,
+        .type = type,
+        .wait = {.forsake = forsake_request, .edge = edge_of_request},
+    };
     self->requests = request;
 }
 

@@ -5,6 +5,22 @@
 
 #include "actor/actor.h"
 
+// Whom a wait is for, where without that actor nothing can end it but its deadline.
+typedef enum tri_edge_kind {
+    TRI_EDGE_CALL,  // for the answer to `request`
+    TRI_EDGE_ROOM,  // for room in the mailbox
+    TRI_EDGE_START, // for the end of its start
+    TRI_EDGE_LOCK,  // for `lock`, which it holds
+} tri_edge_kind_t;
+
+typedef struct tri_edge {
+    tr_ref_t to;
+    tri_edge_kind_t kind;
+    uint32_t request;
+    const void *lock;
+    const tr_type_t *type; // of the message in question; NULL: none
+} tri_edge_t;
+
 // One wait, on the stack of the handler that waits. Zero it, set `forsake`, make known to whoever
 // will complete it, then call tri_wait_for.
 struct tri_wait {
@@ -16,6 +32,9 @@ struct tri_wait {
     // something woke it. So whoever changes what is waited for nudges the actor and no more. NULL:
     // whoever completes the wait says so.
     bool (*is_ready)(tri_wait *wait, tri_actor *actor);
+    // Owner: the first, second, ... of those whom it is for, all of them needed to end it; false:
+    // there is none, or no other. NULL: there is none. See deadlock.h.
+    bool (*edge)(tri_wait *wait, size_t index, tri_edge_t *out);
     tri_timer timer;
     tri_actor *actor;
     tr_err_t result;
@@ -60,18 +79,26 @@ void tri_wait_abandon(tri_actor *actor);
 struct tri_request {
     tri_request *next; // in actor.requests
     uint32_t id;
-    bool is_lasting;     // not on the handler's stack: it stays when that is given up
-    int64_t deadline_ns; // of a call
-    tr_ref_t callee;     // of a call that was delivered: whom to tell when nobody waits any more
-    tr_message *answer;  // owned by the request once it is there
+    tri_edge_kind_t kind;
+    bool is_lasting;       // not on the handler's stack: it stays when that is given up
+    bool is_delivered;     // a call that the callee has: it is told when nobody waits any more
+    tr_ref_t callee;       // who will answer
+    const tr_type_t *type; // of the message; NULL: none
+    int64_t deadline_ns;   // of a call
+    tr_message *answer;    // owned by the request once it is there
     // An answer has come, or the deadline has passed; in the actor's turn or its worker's timers.
     // May be NULL.
     void (*on_done)(tri_request *request, tri_actor *actor);
     tri_wait wait;
 };
 
-// Open a request: its id goes into the message. It is closed by tri_request_wait or _cancel.
-void tri_request_open(tri_actor *self, tri_request *request);
+// Open a request to `to`: its id goes into the message. It is closed by tri_request_wait or
+// _cancel.
+void tri_request_open(tri_actor *self, tri_request *request, tri_edge_kind_t kind, tr_ref_t to,
+                      const tr_type_t *type);
+
+// Whom one that is open is for.
+tri_edge_t tri_request_edge(const tri_request *request);
 void tri_request_cancel(tri_actor *self, tri_request *request);
 
 // Nobody waits for the answer any more: it is closed, and the callee told.

@@ -120,12 +120,13 @@ tri_method_stats(tri_method_call_t *call)
     tr_runtime_stats(call->rt, &stats);
     tri_reply_t *reply = call->reply;
     msgpack_pack_nil(&reply->packer);
-    msgpack_pack_map(&reply->packer, 9);
+    msgpack_pack_map(&reply->packer, 10);
     tri_reply_uint(reply, "workers", stats.workers);
     tri_reply_uint(reply, "actors", stats.actors);
     tri_reply_uint(reply, "spawned", stats.spawned);
     tri_reply_uint(reply, "restarts", stats.restarts);
     tri_reply_uint(reply, "failures", stats.failures);
+    tri_reply_uint(reply, "deadlocks", stats.deadlocks);
     tri_reply_uint(reply, "stacks", stats.stacks);
     tri_reply_uint(reply, "turns", stats.turns);
     tri_reply_uint(reply, "wakeups", stats.wakeups);

@@ -29,6 +29,7 @@ typedef enum tri_counter {
     TRI_ENDED,
     TRI_RESTARTS,
     TRI_FAILURES,
+    TRI_DEADLOCKS,
     // Work.
     TRI_TURNS,
     TRI_WAKEUPS,

@@ -18,10 +18,15 @@ typedef struct line {
 } line;
 
 static const line counters[] = {
-    {"workers", "threads that run handlers"},     {"actors", "alive, the root included"},
-    {"spawned", "actors ever spawned"},           {"restarts", "lives begun after the first"},
-    {"failures", "lives ended by a failure"},     {"stacks", "in use by handlers that wait"},
-    {"turns", "times a worker took up an actor"}, {"wakeups", "times a sleeping worker was woken"},
+    {"workers", "threads that run handlers"},
+    {"actors", "alive, the root included"},
+    {"spawned", "actors ever spawned"},
+    {"restarts", "lives begun after the first"},
+    {"failures", "lives ended by a failure"},
+    {"stacks", "in use by handlers that wait"},
+    {"turns", "times a worker took up an actor"},
+    {"wakeups", "times a sleeping worker was woken"},
+    {"deadlocks", "waits that would never have ended"},
 };
 
 // The first is the sum of the others when the runtime is at rest.
