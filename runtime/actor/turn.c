@@ -14,6 +14,7 @@
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/clock.h"
+#include "sched/held.h"
 
 #include <stdio.h>
 
@@ -158,6 +159,7 @@ run_start(tri_actor *actor)
     const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
     tr_err_t verdict = TR_OK;
     TRI_SHOW(&actor->handler, TRI_HANDLER_START);
+    tri_held_begin(tri_actor_worker(actor), TRI_FRAME());
     if (behavior->start != NULL) {
         verdict = behavior->start(actor, actor->state, actor->cold->opts.arg);
     }
@@ -183,6 +185,7 @@ run_stop(tri_actor *actor)
         tri_wheel_arm(&here->wheel, &actor->cold->stop_handler_timer, deadline);
     }
     TRI_SHOW(&actor->handler, TRI_HANDLER_STOP);
+    tri_held_begin(here, TRI_FRAME());
     behavior->stop(actor, actor->state, actor->reason);
     done(actor, TR_OK);
 }
@@ -194,6 +197,7 @@ receive(tri_actor *actor, tr_message *msg)
     actor->owes_answer = (msg->meta & TRI_MSG_CALL) != 0;
     actor->has_answered = false;
     TRI_SHOW(&actor->handler, TRI_HANDLER_RECEIVE);
+    tri_held_begin(tri_actor_worker(actor), TRI_FRAME());
     tr_err_t verdict = TRI_PEEK(&actor->behavior)->receive(actor, actor->state, msg);
     done(actor, verdict);
 }
