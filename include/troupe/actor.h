@@ -17,7 +17,9 @@
  *
  * Unless a comment says otherwise, functions that take `self` may be called only inside a handler
  * of that actor, and arguments are borrowed for the call. "Handler" means start, receive and stop.
- * Whatever a handler gets from errno must be read before the next call that waits.
+ * Whatever a handler gets from errno must be read before the next call that waits. A pthread lock
+ * must be released before it: other actors run on this thread meanwhile, and the first that wants
+ * the lock stops them all. Checked builds (docs/checked.md) report such a lock; others say nothing.
  */
 #ifndef TROUPE_ACTOR_H
 #define TROUPE_ACTOR_H

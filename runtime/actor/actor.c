@@ -105,8 +105,8 @@ append(char *out, size_t at, size_t capacity, const char *text)
     return at;
 }
 
-static const char *
-handler_name(tri_handler_t handler)
+const char *
+tri_handler_name(tri_handler_t handler)
 {
     switch (handler) {
     case TRI_HANDLER_START:
@@ -127,7 +127,7 @@ tri_actor_describe(const tri_task *task, char *out, size_t capacity)
     const tri_actor *actor = TRI_CONTAINER_CONST(task, tri_actor, task);
     size_t at = append(out, 0, capacity, tri_actor_name(actor));
     at = append(out, at, capacity, " in ");
-    at = append(out, at, capacity, handler_name(tri_actor_handler(actor)));
+    at = append(out, at, capacity, tri_handler_name(tri_actor_handler(actor)));
     if (actor->in_hand != NULL) {
         at = append(out, at, capacity, " of message ");
         at = append(out, at, capacity, actor->in_hand->parcel.type->name);

@@ -235,6 +235,9 @@ tri_actor_count(tri_actor *actor, tri_counter_t what)
 // "name" or, without one of its own, "behavior": for the log. Owner only.
 const char *tri_actor_name(const tri_actor *actor);
 
+// "start", "receive", "stop" or "no handler". Async-signal-safe.
+const char *tri_handler_name(tri_handler_t handler);
+
 // Put mail in an actor's inbox, and run it if that woke it. System mail and answers are urgent:
 // they reach a handler that waits. `here`: the worker the caller runs on, or NULL.
 void tri_actor_post(tri_worker *here, tri_actor *to, tri_parcel *parcel, bool is_urgent);

@@ -17,6 +17,7 @@
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/clock.h"
+#include "sched/held.h"
 
 #include <stdio.h>
 
@@ -177,6 +178,7 @@ run_start(tri_actor *actor)
     const tr_behavior_t *behavior = TRI_PEEK(&actor->behavior);
     tr_err_t verdict = TR_OK;
     TRI_SHOW(&actor->handler, TRI_HANDLER_START);
+    tri_held_begin(tri_actor_worker(actor), TRI_FRAME());
     if (behavior->start != NULL) {
         verdict = behavior->start(actor, actor->state, actor->cold->opts.arg);
     }
@@ -202,6 +204,7 @@ run_stop(tri_actor *actor)
         tri_wheel_arm(&here->wheel, &actor->cold->stop_handler_timer, deadline);
     }
     TRI_SHOW(&actor->handler, TRI_HANDLER_STOP);
+    tri_held_begin(here, TRI_FRAME());
     behavior->stop(actor, actor->state, actor->reason);
     done(actor, TR_OK);
 }
@@ -214,6 +217,7 @@ receive(tri_actor *actor, tr_message *msg)
     actor->has_answered = false;
     actor->is_unwanted = false;
     TRI_SHOW(&actor->handler, TRI_HANDLER_RECEIVE);
+    tri_held_begin(tri_actor_worker(actor), TRI_FRAME());
     tr_err_t verdict = TRI_PEEK(&actor->behavior)->receive(actor, actor->state, msg);
     done(actor, verdict);
 }

@@ -1,10 +1,12 @@
 #include "actor/wait.h"
 
+#include "actor/blame.h"
 #include "actor/cancel.h"
 #include "actor/deadlock.h"
 #include "actor/life.h"
 #include "base/clock.h"
 #include "base/panic.h"
+#include "sched/held.h"
 
 #define WAITS_IN_A_ROW 64u // that are over before they begin, before others get their turn
 
@@ -115,6 +117,8 @@ refusal(const tri_actor *self, int64_t deadline_ns)
 static tr_err_t
 suspend(tri_actor *self, tri_wait *wait, const char *what)
 {
+    tri_blame(self, what);
+    const void *base = tri_held_base(tri_actor_worker(self));
     self->wait = wait;
     self->breath = 0;
     TRI_SHOW(&self->waits_for, what);
@@ -126,6 +130,7 @@ suspend(tri_actor *self, tri_wait *wait, const char *what)
     tri_deadlock_forget(self);
     self->wait = NULL;
     self->kept = NULL;
+    tri_held_begin(tri_actor_worker(self), base);
     return err;
 }
 

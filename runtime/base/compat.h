@@ -15,6 +15,11 @@
 #define TRI_UNUSED          __attribute__((unused))
 #define TRI_COLD            __attribute__((cold))
 #define TRI_PRINTF(fmt, at) __attribute__((format(printf, fmt, at)))
+#define TRI_CONSTRUCTOR     __attribute__((constructor))
+
+// The frame of the function that asks. Its first two words are, on the machines that we have
+// assembly for, the frame of whoever called it and the address that it returns to.
+#define TRI_FRAME() __builtin_frame_address(0)
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TRI_ASAN 1

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/panic.h"
 #include "sched/fault.h"
+#include "sched/held.h"
 
 #include <signal.h>
 
@@ -343,11 +344,13 @@ thread_main(void *arg)
     tri_worker *worker = arg;
     block_signals();
     tri_fault_enter(worker);
+    tri_held_enter(worker);
     tri_fiber_adopt_thread(&worker->thread_fiber);
     tri_worker_clock(worker);
     tri_fiber_switch(&worker->thread_fiber, &worker->stack->fiber);
     arrive(worker);
     tri_fiber_fini(&worker->thread_fiber);
+    tri_held_leave();
     tri_fault_leave();
     return NULL;
 }

@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/wheel.h"
+#include "sched/held.h"
 #include "sched/poller.h"
 #include "sched/stack.h"
 #include "trace/counters.h"
@@ -73,6 +74,9 @@ struct tri_worker {
     void *signal_stack; // of the thread, for the fault handler
     bool has_thread;
     tri_counters counters;
+#if TRI_CHECKED
+    tri_held held;
+#endif
 };
 
 struct tri_sched {

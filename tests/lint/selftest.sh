@@ -210,6 +210,18 @@ library "$(cat "$tree/runtime/io/bad.c")"
 run symbols "$tree/libs.so" "$tree/libs.a"
 judge 'symbols: any name in the static library' 1 'runtime/io/bad.c:2: bad_name is visible in libs.a'
 rm "$tree/runtime/io/bad.c"
+library 'int pthread_spin_lock;'
+run symbols "$tree/libs.so" "$tree/libs.a"
+judge 'symbols: a lock function' 1 'libs.so: pthread_spin_lock is visible in libs.so'
+run symbols "$tree/libs.so" "$tree/libs.a" checked
+judge 'symbols: only one lock function' 1 'libs.a: mtx_unlock is not visible in libs.a'
+mapfile -t locks < <(. <(sed -n '/^lock_functions/,/^}/p' "$lint_dir/symbols.sh") && lock_functions)
+library "$(printf 'int %s;\n' "${locks[@]}")"
+run symbols "$tree/libs.so" "$tree/libs.a" checked
+judge 'symbols: all lock functions in a checked build' 0 ''
+library "$(printf 'int %s;\n' "${locks[@]}" pthread_create)"
+run symbols "$tree/libs.so" "$tree/libs.a" checked
+judge 'symbols: more than lock functions' 1 'libs.so: pthread_create is visible in libs.so'
 
 # ---- format --------------------------------------------------------------------------------------
 
