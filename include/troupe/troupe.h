@@ -20,6 +20,7 @@
 #include "troupe/oneshot.h"
 #include "troupe/ref.h"
 #include "troupe/runtime.h"
+#include "troupe/scope.h"
 #include "troupe/select.h"
 #include "troupe/set.h"
 #include "troupe/socket.h"

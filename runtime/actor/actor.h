@@ -138,10 +138,11 @@ struct tr_self {
     _Atomic(const tr_behavior_t *) behavior;
     void *state;
     tr_message *in_hand;
-    tri_wait *wait;        // of the suspended handler
-    tri_stack *kept;       // its stack
-    tri_request *requests; // that wait for an answer
-    tr_message *answers;   // lent until the handler returns
+    tri_wait *wait;         // of the suspended handler
+    tri_stack *kept;        // its stack
+    struct tr_scope *scope; // the innermost of the handler in progress; NULL: none
+    tri_request *requests;  // that wait for an answer
+    tr_message *answers;    // lent until the handler returns
     tri_cold *cold;
     tr_runtime *rt;
     // What became of the messages of this mailbox, by tri_counter_t; accepted means taken in. The

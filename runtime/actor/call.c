@@ -2,6 +2,7 @@
 
 #include "actor/resource.h"
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/send.h"
 #include "actor/system.h"
 #include "actor/wait.h"
@@ -194,7 +195,7 @@ tr_err_t
 tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
         const tr_type_t *expect, void *out, tr_duration_t timeout)
 {
-    if (TRI_UNLIKELY(self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP)) {
+    if (TRI_UNLIKELY(tri_wait_is_stopped(self)) && !tri_scope_is_shielded(self)) {
         return tr_yield(self); // TR_ECANCELED, and a place where a kill is heard
     }
     tri_request request;

@@ -4,6 +4,7 @@
 #include "actor/mailbox.h"
 #include "actor/receive.h"
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/send.h"
 #include "actor/system.h"
 #include "actor/token.h"
@@ -67,7 +68,7 @@ cancel_in_hand(tri_actor *actor, tr_message *cancel)
         return false;
     }
     actor->is_unwanted = true;
-    tri_wait_interrupt(actor, is_late(cancel) ? TR_ETIMEOUT : TR_ECANCELED);
+    tri_scope_interrupt(actor, is_late(cancel) ? TR_ETIMEOUT : TR_ECANCELED);
     return true;
 }
 

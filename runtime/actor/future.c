@@ -5,6 +5,7 @@
 #include "actor/child.h"
 #include "actor/notice.h"
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/system.h"
 #include "base/memory.h"
 
@@ -24,6 +25,7 @@ destroy(tri_actor *actor, tr_future *future)
     tri_request_cancel(actor, &future->request);
     tri_wheel_cancel(&here->wheel, &future->request.wait.timer);
     tri_set_leave(future);
+    tri_list_remove(&future->in_scope);
     if (future->is_noticed) {
         tri_notice_remove(actor, &future->notice);
     }
@@ -58,22 +60,42 @@ tri_future_create(tr_self *self)
     if (future != NULL) {
         future->notice.type = &tri_system_types[TRI_SYSTEM_THEN];
         tri_resource_attach(self, &future->resource, release);
+        if (self->scope != NULL) {
+            tri_list_push_back(&self->scope->futures, &future->in_scope);
+        }
     }
     return future;
 }
 
 // ---- beginning
 
+// Nobody waits for the answer any more; `error` is the result.
 static void
-on_deadline(tri_wait *wait, tri_actor *actor)
+give_up(tri_actor *actor, tr_future *future, tr_err_t error)
 {
-    tri_request *request = TRI_CONTAINER(wait, tri_request, wait);
+    tri_request *request = &future->request;
     tri_request_forsake(request, actor);
-    tri_wait_settle(wait, TR_ETIMEOUT);
+    tri_wait_settle(&request->wait, error);
     if (request->on_done != NULL) {
         request->on_done(request, actor);
     }
+}
+
+static void
+on_deadline(tri_wait *wait, tri_actor *actor)
+{
+    give_up(actor, future_of(TRI_CONTAINER(wait, tri_request, wait)), TR_ETIMEOUT);
     tri_actor_nudge(tri_actor_worker(actor), actor);
+}
+
+void
+tri_future_abort(tri_actor *actor, tr_future *future)
+{
+    // One that is being begun waits for room, and that wait is canceled like any other.
+    if (future->request.is_lasting && !future->request.wait.is_done) {
+        tri_wait_disarm(&future->request.wait);
+        give_up(actor, future, TR_ECANCELED);
+    }
 }
 
 void
@@ -212,6 +234,7 @@ tr_call_then(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *valu
     if (future == NULL) {
         return then != NULL ? TR_ENOMEM : TR_EINVAL;
     }
+    tri_list_remove(&future->in_scope); // it outlives the handler
     future->then = then;
     future->arg = arg;
     tri_future_begin(self, future, to, type, value, timeout, append_notice);

@@ -11,6 +11,7 @@
 struct tr_future {
     tri_resource resource; // of the life that began it
     tri_request request;   // its wait says whether it is done, and how
+    tri_list in_scope;     // that it was begun in
     tr_ref_t task;         // the child that runs it; none: it is a plain call
     // Of a set; else NULL.
     tr_set *set;
@@ -46,6 +47,9 @@ void tri_set_leave(tr_future *future);
 
 // TR_OK, or why it has failed. It is done.
 tr_err_t tri_future_error(const tr_future *future);
+
+// It will never be done: it is, with TR_ECANCELED; the other side is told.
+void tri_future_abort(tri_actor *actor, tr_future *future);
 
 // Take the result of one that is done, as tr_future_await; the future is gone.
 tr_err_t tri_future_take(tr_self *self, tr_future *future, const tr_type_t *expect, void *out);

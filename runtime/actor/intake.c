@@ -9,6 +9,7 @@
 #include "actor/monitor.h"
 #include "actor/notice.h"
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/panic.h"
@@ -114,6 +115,9 @@ take_system(tri_actor *actor, tri_parcel *parcel)
     case TRI_SYSTEM_PROBE:
         tri_deadlock_take_probe(actor, msg);
         break;
+    case TRI_SYSTEM_CANCEL_SCOPE:
+        tri_scope_take_cancel(actor, msg);
+        break;
     case TRI_SYSTEM_EXEC: {
         tri_exec *exec = TRI_CONTAINER(parcel, tri_exec, parcel);
         exec->fn(exec, actor);
@@ -148,7 +152,7 @@ take_orders(tri_actor *actor)
         actor->stop_reason = TR_OK;
         // The handler of one to be killed is not told: the turn abandons it.
         if (!actor->is_killed && tri_actor_handler(actor) != TRI_HANDLER_STOP) {
-            tri_wait_interrupt(actor, TR_ECANCELED);
+            tri_scope_interrupt(actor, TR_ECANCELED);
         }
     }
     if (phase != TRI_PHASE_HELD) {

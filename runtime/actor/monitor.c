@@ -17,6 +17,7 @@
 #include "actor/monitor.h"
 
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/crossing.h"
@@ -109,7 +110,7 @@ break_link(tri_actor *actor, tr_err_t reason)
              tr_errname(reason));
     actor->is_stopping = true;
     actor->stop_reason = TR_ELINKED;
-    tri_wait_interrupt(actor, TR_ECANCELED);
+    tri_scope_interrupt(actor, TR_ECANCELED);
 }
 
 void

@@ -19,6 +19,7 @@ const tr_type_t tri_system_types[TRI_SYSTEM_OPS] = {
     [TRI_SYSTEM_CANCEL] = SYSTEM_TYPE("cancel"),
     [TRI_SYSTEM_DELEGATED] = SYSTEM_TYPE("delegated"),
     [TRI_SYSTEM_PROBE] = SYSTEM_TYPE("probe"),
+    [TRI_SYSTEM_CANCEL_SCOPE] = SYSTEM_TYPE("cancel scope"),
     [TRI_SYSTEM_THEN] = SYSTEM_TYPE("then"),
     [TRI_SYSTEM_EXEC] = SYSTEM_TYPE("exec"),
 };

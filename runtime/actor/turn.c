@@ -13,6 +13,7 @@
 #include "actor/mailbox.h"
 #include "actor/notice.h"
 #include "actor/runtime.h"
+#include "actor/scope.h"
 #include "actor/stash.h"
 #include "actor/system.h"
 #include "actor/wait.h"
@@ -148,6 +149,9 @@ done(tri_actor *actor, tr_err_t verdict)
     tri_handler_t handler = tri_actor_handler(actor);
     if (TRI_UNLIKELY(!is_fine(verdict)) && gives_up(actor, verdict)) {
         verdict = TR_OK; // and there was no answer
+    }
+    if (TRI_UNLIKELY(actor->scope != NULL)) {
+        tri_scopes_end(actor);
     }
     TRI_SHOW(&actor->handler, TRI_HANDLER_NONE);
     switch (handler) {

@@ -4,6 +4,7 @@
 #include "actor/cancel.h"
 #include "actor/deadlock.h"
 #include "actor/life.h"
+#include "actor/scope.h"
 #include "base/clock.h"
 #include "base/panic.h"
 #include "sched/held.h"
@@ -17,11 +18,8 @@ tri_wait_deadline(tri_actor *self, tr_duration_t timeout)
     if (timeout.ns != INT64_MAX) {
         deadline = tri_clock_after(tri_worker_clock(tri_actor_worker(self)), timeout.ns);
     }
-    if (self->in_hand != NULL) {
-        int64_t inherited = tri_message_deadline(self->in_hand);
-        deadline = inherited < deadline ? inherited : deadline;
-    }
-    return deadline;
+    int64_t inherited = tri_scope_deadline(self);
+    return inherited < deadline ? inherited : deadline;
 }
 
 void
@@ -99,13 +97,19 @@ tri_wait_abandon(tri_actor *actor)
     actor->kept = NULL;
 }
 
+bool
+tri_wait_is_stopped(const tri_actor *self)
+{
+    return self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP;
+}
+
 // Why a wait must not even begin.
 static tr_err_t
 refusal(const tri_actor *self, int64_t deadline_ns)
 {
     int64_t now_ns = tri_actor_worker(self)->now_ns;
-    bool is_stopping = self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP;
-    if (is_stopping || tri_cancel_is_over(self, now_ns)) {
+    bool is_over = tri_wait_is_stopped(self) || tri_cancel_is_over(self, now_ns);
+    if (tri_scope_is_canceled(self) || (is_over && !tri_scope_is_shielded(self))) {
         return TR_ECANCELED;
     }
     if (deadline_ns != INT64_MAX && deadline_ns <= now_ns) {

@@ -43,9 +43,12 @@ struct tri_wait {
     bool takes_mail; // ordinary messages wake it too
 };
 
-// The absolute deadline of a wait that begins now: the smallest of the timeout and of the deadline
-// of the message in hand. INT64_MAX: none.
+// The absolute deadline of a wait that begins now: the smallest of the timeout and of what the
+// handler in progress has, tri_scope_deadline. INT64_MAX: none.
 int64_t tri_wait_deadline(tri_actor *self, tr_duration_t timeout);
+
+// Whether the handler in progress is told to stop, so that waits are refused that no shield covers.
+bool tri_wait_is_stopped(const tri_actor *self);
 
 // Suspend until the wait is complete. Returns its result; TR_ETIMEOUT at the deadline; TR_ECANCELED
 // when the actor is told to stop; TR_ENOMEM when there is no stack to go on with. Does not return

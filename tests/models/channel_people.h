@@ -16,6 +16,7 @@
 #include "actor/notice.h"
 #include "actor/port.h"
 #include "actor/resource.h"
+#include "actor/scope.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
 #include "actor/wait.h"
@@ -219,6 +220,14 @@ tri_deadlock_take_probe(tri_actor *actor, tr_message *probe)
 }
 
 void
+tri_scope_take_cancel(tri_actor *actor, tr_message *cancel)
+{
+    (void)actor;
+    (void)cancel;
+    model_fail("nobody asked");
+}
+
+void
 tri_notice_append(tri_actor *actor, tri_parcel *parcel)
 {
     (void)actor;
@@ -248,7 +257,7 @@ tri_monitor_tell_watchers(tri_actor *actor)
 }
 
 void
-tri_wait_interrupt(tri_actor *actor, tr_err_t result)
+tri_scope_interrupt(tri_actor *actor, tr_err_t result)
 {
     (void)actor;
     (void)result;
