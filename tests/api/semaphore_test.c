@@ -393,7 +393,8 @@ take_turns(tr_self *self, void *arg)
         err = tr_semaphore_acquire(self, sem, count, tr_us(timeouts_us[chance(&me->random, 5)]));
         if (err == TR_OK) {
             me->had++;
-            me->was_right = me->was_right && (out += count) <= PERMITS;
+            uint32_t before = atomic_fetch_add(&out, count);
+            me->was_right = me->was_right && before + count <= PERMITS;
             if (self != NULL && chance(&me->random, 4) == 0) {
                 err = tr_yield(self);
             }
