@@ -290,14 +290,8 @@ tri_lock_take(tri_waiter *waiter, tr_duration_t timeout)
     if (err != TR_OK) {
         return err;
     }
-    err = take_now(waiter);
-    if (err == TR_EBUSY) {
-        return tri_lock_wait(waiter, timeout);
-    }
-    if (!waiter->is_served) {
-        drop_unused(waiter->hold);
-    }
-    return err;
+    err = take_now(waiter); // TR_EDEADLK comes to owners only: their hold was not made here
+    return err == TR_EBUSY ? tri_lock_wait(waiter, timeout) : err;
 }
 
 void

@@ -4,8 +4,8 @@
 
 #include "troupe/mutex.h"
 
-// The actor that holds it now; none: nobody, or a thread outside. Any thread. An answer of this
-// moment, but for a mutex that the caller waits for, whose owner cannot be the caller.
+// The actor that holds it now, also one that it was handed to and that does not know yet; none:
+// nobody, or a thread outside. On any thread; an answer of this moment.
 tr_ref_t tri_mutex_owner(tr_mutex *m);
 
 #endif
