@@ -2,7 +2,7 @@
 // does one thing at a time, an act, and keeps what it got when the act is over.
 //
 //     locks_begin();
-//     user u = …; user_begin(&u, AN_ACTOR);
+//     user_begin(&u, AN_ACTOR);
 //     user_waits(&u, take);                    // take(self, &u), and is waiting now
 //     …
 //     assert_ok(await_act(&u.p));
@@ -63,7 +63,7 @@ user_does(user *u, act_fn fn)
     return do_act(&u->p, fn, u);
 }
 
-// Its thread may end, or its life does.
+// An actor: its life is over when this returns.
 static inline void
 user_dies(user *u, ending how)
 {
@@ -73,7 +73,6 @@ user_dies(user *u, ending how)
 // ---- a worker that takes nothing in for a while
 
 static hold held;
-static tr_ref_t holder_of_worker;
 
 static inline tr_err_t
 hold_worker(tr_self *self, void *arg)
@@ -89,11 +88,10 @@ hold_worker(tr_self *self, void *arg)
 static inline void
 worker_is_held(void)
 {
-    bag none = {.token = NULL};
+    tr_spawn_opts_t opts = {.behavior = &puppet, .place = TR_PLACE_AT, .worker = 1};
     cue_init(&held.is_held);
     cue_init(&held.go_on);
-    holder_of_worker = actor_with(&s, 1, &none);
-    assert_ok(troupe_prompt(s.p.rt, holder_of_worker, hold_worker, NULL));
+    assert_ok(troupe_prompt(s.p.rt, child_of(&s.p, &opts), hold_worker, NULL));
     CUE_AWAIT(&held.is_held);
 }
 

@@ -146,7 +146,7 @@ Test(mutex, that_another_holds_is_ebusy_or_etimeout)
 }
 
 static tr_err_t
-call_back(tr_self *self, void *arg)
+lock_or_fail(tr_self *self, void *arg)
 {
     return tr_mutex_lock(self, m, ((user *)arg)->timeout);
 }
@@ -157,7 +157,7 @@ Test(mutex, is_waited_for_no_longer_than_the_message_in_hand_allows)
     open_mutex();
     main_locks();
     user_begin(&u, AN_ACTOR);
-    assert_err(tr_runtime_call(s.p.rt, u.p.ref, ACT_MSG(call_back, &u), TR_REPLY_NONE, tr_ms(5)),
+    assert_err(tr_runtime_call(s.p.rt, u.p.ref, ACT_MSG(lock_or_fail, &u), TR_REPLY_NONE, tr_ms(5)),
                TR_ETIMEOUT);
     TROUPE_EVENTUALLY(troupe_is_gone(s.p.rt, u.p.ref)); // it returned the error
     main_unlocks();
