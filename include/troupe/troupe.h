@@ -6,6 +6,7 @@
 #define TROUPE_TROUPE_H
 
 #include "troupe/actor.h"
+#include "troupe/barrier.h"
 #include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"
@@ -17,11 +18,15 @@
 #include "troupe/main.h"
 #include "troupe/message.h"
 #include "troupe/mpsc.h"
+#include "troupe/mutex.h"
+#include "troupe/once.h"
 #include "troupe/oneshot.h"
 #include "troupe/ref.h"
 #include "troupe/runtime.h"
+#include "troupe/rwlock.h"
 #include "troupe/scope.h"
 #include "troupe/select.h"
+#include "troupe/semaphore.h"
 #include "troupe/set.h"
 #include "troupe/socket.h"
 #include "troupe/supervisor.h"
