@@ -6,12 +6,14 @@
 #define TROUPE_TROUPE_H
 
 #include "troupe/actor.h"
+#include "troupe/alarm.h"
 #include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
+#include "troupe/interval.h"
 #include "troupe/mailbox.h"
 #include "troupe/main.h"
 #include "troupe/message.h"

@@ -1,5 +1,6 @@
 #include "sync/select.h"
 
+#include "actor/due.h"
 #include "actor/runtime.h"
 #include "actor/token.h"
 #include "base/clock.h"
@@ -33,6 +34,18 @@ tr_branch_t
 tr_when_unwanted(tr_token *token)
 {
     return tri_branch(&tri_token_unwanted_ops, token);
+}
+
+tr_branch_t
+tr_when_tick(tr_interval *interval)
+{
+    return tri_branch(&tri_tick_ops, interval);
+}
+
+tr_branch_t
+tr_when_alarm(tr_alarm *alarm)
+{
+    return tri_branch(&tri_alarm_ops, alarm);
 }
 
 static tr_err_t

@@ -93,6 +93,26 @@ arm_timer(tr_self *self, void *arg)
 }
 
 static tr_err_t
+wait_for_tick(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_interval *interval = NULL;
+    tr_err_t err = tr_interval_create(self, tr_us(100), TR_TICK_SKIP, &interval);
+    cr_expect(err == TR_OK || interval == NULL);
+    return err != TR_OK ? err : tr_interval_tick(self, interval, tr_seconds(20), NULL);
+}
+
+static tr_err_t
+wait_for_alarm(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_alarm *alarm = NULL;
+    tr_err_t err = tr_alarm_create(self, tr_us(100), &alarm);
+    cr_expect(err == TR_OK || alarm == NULL);
+    return err != TR_OK ? err : tr_alarm_await(self, alarm, tr_seconds(20));
+}
+
+static tr_err_t
 take_memory(tr_self *self, void *arg)
 {
     (void)arg;
@@ -205,6 +225,16 @@ Test(no_memory, for_a_monitor)
 Test(no_memory, for_a_timer)
 {
     at_every_place(arm_timer);
+}
+
+Test(no_memory, for_an_interval)
+{
+    at_every_place(wait_for_tick);
+}
+
+Test(no_memory, for_an_alarm)
+{
+    at_every_place(wait_for_alarm);
 }
 
 Test(no_memory, for_memory)
