@@ -318,8 +318,8 @@ Test(alarm, ends_with_its_life_also_while_it_is_waited_for)
         assert_ok(troupe_prompt(s.p.rt, actor, wait_for_several, &c));
         TROUPE_EVENTUALLY(are_waiting(s.p.rt, 1));
         end_life(&s, actor, how);
-        assert_err(c.err, how == BY_STOP ? TR_ECANCELED : TR_EBUSY);
         ends_end(&s);
+        assert_err(c.err, how == BY_STOP ? TR_ECANCELED : TR_EBUSY);
     }
 }
 

