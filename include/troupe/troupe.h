@@ -7,6 +7,7 @@
 
 #include "troupe/actor.h"
 #include "troupe/alarm.h"
+#include "troupe/blocking.h"
 #include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"

@@ -79,9 +79,8 @@ tri_wait_abandon(tri_actor *actor)
     actor->kept = NULL;
 }
 
-// Why a wait must not even begin.
-static tr_err_t
-refusal(const tri_actor *self, int64_t deadline_ns)
+tr_err_t
+tri_wait_refusal(const tri_actor *self, int64_t deadline_ns)
 {
     if (self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP) {
         return TR_ECANCELED;
@@ -128,7 +127,7 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
     if (!wait->is_done && wait->is_ready != NULL && wait->is_ready(wait, self)) {
         tri_wait_settle(wait, TR_OK);
     }
-    tr_err_t err = wait->is_done ? TR_OK : refusal(self, deadline_ns);
+    tr_err_t err = wait->is_done ? TR_OK : tri_wait_refusal(self, deadline_ns);
     if (err != TR_OK) {
         refuse(self, wait);
         return err;
