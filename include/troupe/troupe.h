@@ -6,7 +6,9 @@
 #define TROUPE_TROUPE_H
 
 #include "troupe/actor.h"
+#include "troupe/alarm.h"
 #include "troupe/barrier.h"
+#include "troupe/blocking.h"
 #include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"
@@ -14,6 +16,7 @@
 #include "troupe/error.h"
 #include "troupe/export.h"
 #include "troupe/future.h"
+#include "troupe/interval.h"
 #include "troupe/mailbox.h"
 #include "troupe/main.h"
 #include "troupe/message.h"

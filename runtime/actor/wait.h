@@ -55,6 +55,10 @@ bool tri_wait_is_stopped(const tri_actor *self);
 // when the actor is killed. `what` is static text.
 tr_err_t tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline_ns);
 
+// Why a wait that begins now would be refused: what tri_wait_for would return at once; TR_OK where
+// it may begin. For who does something for the sake of the wait first.
+tr_err_t tri_wait_refusal(const tri_actor *self, int64_t deadline_ns);
+
 // Before an operation that may be over without a wait: a handler that does many such in a row lets
 // others run now and then, and hears of a stop. TR_OK or TR_ECANCELED. Does not return when the
 // actor is killed, so nothing must be at stake yet.
