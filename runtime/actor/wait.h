@@ -17,7 +17,8 @@ typedef struct tri_edge {
     tr_ref_t to;
     tri_edge_kind_t kind;
     uint32_t request;
-    const void *lock;
+    const void *lock; // and whether its holder keeps `waiter` waiting for it; see sync/lock.h
+    bool (*keeps_waiting)(tri_actor *holder, const void *lock, tr_ref_t waiter);
     const tr_type_t *type; // of the message in question; NULL: none
 } tri_edge_t;
 

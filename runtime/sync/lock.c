@@ -382,3 +382,37 @@ tri_lock_leave(tri_parking *parking)
         drop_unused(waiter->hold);
     }
 }
+
+// ---- for who looks for deadlocks
+
+// On the holder's thread; the lock may be gone where it does not hold it.
+static bool
+keeps_waiting(tri_actor *actor, const void *hold, tr_ref_t waiter)
+{
+    const tri_hold *own = hold;
+    if (!tri_resource_holds(actor, &own->resource)) {
+        return false;
+    }
+    tri_lock *lock = own->lock;
+    bool is_waiting = false;
+    pthread_mutex_lock(&lock->guard);
+    TRI_LIST_EACH (link, &lock->queue) {
+        const tri_waiter *at = TRI_CONTAINER(link, tri_waiter, parking.link);
+        is_waiting = is_waiting ||
+                     (at->caller.self != NULL && tri_actor_ref(at->caller.self).raw == waiter.raw);
+    }
+    pthread_mutex_unlock(&lock->guard);
+    return is_waiting;
+}
+
+// Of several holders any may let go: only one who has all permits is waited for alone.
+bool
+tri_lock_edge(tri_parking *parking, tri_edge_t *out)
+{
+    tri_lock *lock = parking->object;
+    *out = (tri_edge_t){.kind = TRI_EDGE_LOCK,
+                        .lock = lock->own,
+                        .keeps_waiting = keeps_waiting,
+                        .to = tri_lock_owner(lock)};
+    return out->to.raw != 0;
+}

@@ -108,11 +108,12 @@ void tri_lock_queue(tri_lock *lock, tri_waiter *waiter);
 bool tri_lock_is_ready(tri_parking *parking);
 void tri_lock_enter(tri_parking *parking);
 void tri_lock_leave(tri_parking *parking);
+bool tri_lock_edge(tri_parking *parking, tri_edge_t *out);
 
 #define TRI_LOCK_PARKING(text)                                                                     \
     {                                                                                              \
         .what = (text), .is_ready = tri_lock_is_ready, .enter = tri_lock_enter,                    \
-        .leave = tri_lock_leave                                                                    \
+        .leave = tri_lock_leave, .edge = tri_lock_edge                                             \
     }
 
 #endif
