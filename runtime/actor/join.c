@@ -18,6 +18,7 @@ struct join {
     size_t count;
     bool ends_with_success; // one that succeeds is enough; else one that fails is
     size_t decisive;        // which that was; `count`: none, all are done
+    size_t last;            // the last one that was seen not to be done
 };
 
 // Over when one decides, or all are done.
@@ -30,6 +31,7 @@ is_over(tri_wait *wait, tri_actor *actor)
     for (size_t i = 0; i < join->count; i++) {
         if (!tr_future_is_done(join->futures[i])) {
             are_all_done = false;
+            join->last = i;
         } else if ((tri_future_error(join->futures[i]) == TR_OK) == join->ends_with_success) {
             join->decisive = i;
             return true;
@@ -80,18 +82,19 @@ tr_try_join(tr_self *self, tr_future *const *futures, size_t count)
     return err;
 }
 
-// The one that was done last is not known any more: the last in order stands for it.
+// Where several have failed since the last look, the last of them in order stands for the last.
 tr_err_t
 tr_first_ok(tr_self *self, tr_future *const *futures, size_t count, const tr_type_t *expect,
             void *out, size_t *out_index)
 {
-    struct join join = {.futures = futures, .count = count, .ends_with_success = true};
     if (count == 0) {
         return TR_EINVAL;
     }
+    struct join join = {
+        .futures = futures, .count = count, .ends_with_success = true, .last = count - 1};
     tr_err_t err = wait_for(self, &join);
     if (err == TR_OK && join.decisive == count) {
-        err = tri_future_error(futures[count - 1]);
+        err = tri_future_error(futures[join.last]);
     }
     if (err != TR_OK) {
         cancel_all(self, futures, count);
