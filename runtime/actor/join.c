@@ -112,21 +112,21 @@ tr_err_t
 tr_hedge(tr_self *self, tr_ref_t first, tr_ref_t second, const tr_type_t *type, const void *value,
          tr_duration_t delay, const tr_type_t *expect, void *out, tr_duration_t timeout)
 {
-    tr_future *futures[2] = {tr_call_begin(self, first, type, value, timeout), NULL};
-    int64_t overall = tri_wait_deadline(self, timeout);
+    int64_t overall = tri_wait_deadline(self, timeout); // waiting for room counts
     int64_t hedge_at = tri_wait_deadline(self, delay);
+    tr_future *futures[2] = {tr_call_begin(self, first, type, value, timeout), NULL};
     tr_err_t err = TR_OK;
     if (!tr_future_is_done(futures[0])) {
         err = tri_park_for(self->rt, self, &tri_future_ops, futures[0], hedge_at);
     }
-    if (err == TR_OK && tri_future_error(futures[0]) == TR_OK) {
+    tr_duration_t left = {overall == INT64_MAX ? INT64_MAX : overall - tr_now_ns(self)};
+    if (err == TR_OK && (left.ns <= 0 || tri_future_error(futures[0]) == TR_OK)) {
         return tri_future_take(self, futures[0], expect, out);
     }
-    if (err != TR_OK && (err != TR_ETIMEOUT || hedge_at >= overall)) {
+    if (err != TR_OK && (err != TR_ETIMEOUT || left.ns <= 0)) {
         tr_future_cancel(self, futures[0]);
         return err;
     }
-    tr_duration_t left = {overall == INT64_MAX ? INT64_MAX : overall - tr_now_ns(self)};
     futures[1] = tr_call_begin(self, second, type, value, left);
     return tr_first_ok(self, futures, 2, expect, out, NULL);
 }

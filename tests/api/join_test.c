@@ -483,6 +483,24 @@ Test(hedge, whose_delay_is_no_shorter_than_its_time_calls_one, .timeout = 60)
     scene_end();
 }
 
+// What it waits for room counts in its time: nothing is left of it for the second.
+Test(hedge, whose_first_has_no_room_does_not_take_its_time_twice, .timeout = 60)
+{
+    hedge h;
+    errand stalls;
+    tr_ref_t caller = hedge_begin(&h, stay);
+    h.first = stalled_actor(&stalls, narrow_actor(1, TR_SUSPEND));
+    prompt(h.first, do_nothing, NULL);
+    h.second = actor_at(0);
+    h.timeout = tr_ms(30);
+    play(caller, call_both, &h);
+    assert_err(h.err, TR_ETIMEOUT);
+    expect_alive(h.second);
+    cr_assert(eq(u32, h.fast_one.begins, 0));
+    go_on(&stalls);
+    scene_end();
+}
+
 static void
 end_hedge(act_fn how)
 {
