@@ -64,6 +64,13 @@ TR_API TR_MUST_CHECK tr_err_t tr_call(tr_self *self, tr_ref_t to, const tr_type_
                                       tr_duration_t timeout);
 
 /**
+ * How much time is left for the message in hand: what a wait that begins now gets at most, and what
+ * a call from here hands on.
+ * @return zero when it has passed; TR_FOREVER when the message has no deadline, or there is none.
+ */
+TR_API tr_duration_t tr_deadline_left(const tr_self *self);
+
+/**
  * Answer the message in hand. When it was sent and not called, or the caller is gone or has given
  * up, nobody waits: the answer is dropped and this is still TR_OK, because it is not the callee's
  * failure.

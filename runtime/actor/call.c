@@ -210,6 +210,17 @@ tr_call(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
     return tri_call_accept(self, request.answer, expect, out);
 }
 
+tr_duration_t
+tr_deadline_left(const tr_self *self)
+{
+    int64_t deadline = self->in_hand != NULL ? tri_message_deadline(self->in_hand) : INT64_MAX;
+    if (deadline == INT64_MAX) {
+        return TR_FOREVER;
+    }
+    int64_t left = deadline - tr_now_ns(self);
+    return (tr_duration_t){left > 0 ? left : 0};
+}
+
 // ---- what handlers borrow and keep
 
 void
