@@ -228,6 +228,38 @@ Test(cancel, of_a_request_that_was_set_aside_takes_it_out)
     }
 }
 
+static tr_err_t
+set_aside_and_stay(tr_self *self, void *arg)
+{
+    errand *e = arg;
+    if (e->begins != 0) {
+        arrive(e);
+        return TR_OK;
+    }
+    expect_ok(tr_stash(self));
+    return stay(self, e);
+}
+
+// It is in hand and will be set aside when its handler returns: that is the same to its caller.
+Test(cancel, of_a_request_that_is_being_set_aside_takes_it_out)
+{
+    for (int i = 0; i < 2; i++) {
+        scene_begin();
+        errand e;
+        tr_ref_t caller = actor_at(0);
+        errand_init(&e, narrow_actor(1, TR_SUSPEND), set_aside_and_stay);
+        e.hands_on = i == 1;
+        play(caller, begin_errand, &e);
+        CUE_AWAIT(&e.begun);
+        play(caller, cancel_errand, &e);
+        expect_canceled(&e, e.to);
+        play(e.to, bring_back, NULL);
+        expect_alive(e.to);
+        cr_assert(eq(u32, e.begins, 1));
+        scene_end();
+    }
+}
+
 // ---- in the high lane
 
 // The one lane that calls reach by delegation alone: a message that was sent high is no call.
