@@ -513,6 +513,33 @@ Test(cancel, of_a_deferred_request_wakes_who_waits_for_that)
 }
 
 static tr_err_t
+stay_and_put_off(tr_self *self, void *arg)
+{
+    errand *e = arg;
+    stay(self, e);
+    expect_ok(tr_defer(self, &e->token));
+    e->is_wanted = tr_token_is_wanted(self, e->token);
+    cue_give(&e->over);
+    return TR_OK;
+}
+
+Test(cancel, of_a_request_that_is_deferred_afterwards_makes_its_answer_unwanted)
+{
+    scene_begin();
+    errand e;
+    tr_ref_t caller = actor_at(0);
+    errand_init(&e, actor_at(1), stay_and_put_off);
+    play(caller, begin_errand, &e);
+    CUE_AWAIT(&e.begun);
+    play(caller, cancel_errand, &e);
+    CUE_AWAIT(&e.over);
+    CUE_AWAIT(&e.over);
+    assert_err(e.first, TR_ECANCELED);
+    cr_assert(not(e.is_wanted));
+    scene_end();
+}
+
+static tr_err_t
 put_off_and_stay(tr_self *self, void *arg)
 {
     errand *e = arg;
