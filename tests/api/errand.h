@@ -27,14 +27,13 @@ typedef struct errand {
     _Atomic uint32_t hops;
     // The caller's.
     tr_future *future;
-    tr_err_t err; // of the call
+    _Atomic(tr_err_t) err; // of the call
     // The callee's.
     cue begun, over, go_on;
     _Atomic uint32_t begins;
     _Atomic bool may_go_on;
     bool hands_on; // what its first wait gave is its verdict
-    tr_err_t first, second;
-    tr_duration_t left;
+    _Atomic(tr_err_t) first, second;
     tr_token *token;
     bool is_wanted;
 } errand;
@@ -43,7 +42,8 @@ static inline void
 errand_init(errand *e, tr_ref_t to, act_fn fn)
 {
     *e = (errand){.to = to, .fn = fn, .timeout = tr_seconds(20), .err = TR_EBUSY};
-    e->first = e->second = TR_EBUSY;
+    e->first = TR_EBUSY;
+    e->second = TR_EBUSY;
     cue_init(&e->begun);
     cue_init(&e->over);
     cue_init(&e->go_on);
@@ -119,6 +119,34 @@ dead_actor(void)
     assert_ok(troupe_prompt(s.p.rt, ref, leave, NULL));
     TROUPE_EVENTUALLY(troupe_is_gone(s.p.rt, ref));
     return ref;
+}
+
+// Something that is to be done, and how often it was begun.
+typedef struct hurry {
+    act_fn fn;
+    void *arg;
+    _Atomic uint32_t begins;
+} hurry;
+
+static inline tr_err_t
+do_hurried(tr_self *self, void *arg)
+{
+    hurry *h = arg;
+    h->begins++;
+    return h->fn(self, h->arg);
+}
+
+// An act that does not end before the deadline of the request that it is done for. One that came
+// too late to be begun is tried again with more time.
+static inline void
+play_in_little_time(tr_ref_t who, act_fn fn, void *arg)
+{
+    hurry h = {.fn = fn, .arg = arg};
+    for (int64_t ms = 5; h.begins == 0; ms *= 2) {
+        assert_err(tr_runtime_call(s.p.rt, who, ACT_MSG(do_hurried, &h), TR_REPLY_NONE, tr_ms(ms)),
+                   TR_ETIMEOUT);
+        play(who, do_nothing, NULL); // it is over
+    }
 }
 
 // ---- what a callee does
@@ -241,6 +269,38 @@ call_errand(tr_self *self, void *arg)
     errand *e = arg;
     e->err = tr_call(self, e->to, ACT_MSG(e->fn, e), TR_REPLY_NONE, e->timeout);
     return TR_OK;
+}
+
+// Begin a call whose deadline passes while its callee has it; is_done(caller, e) in the end.
+static inline tr_err_t
+look(tr_self *self, void *arg)
+{
+    (void)self;
+    errand *e = arg;
+    e->is_wanted = !tr_future_is_done(e->future);
+    return TR_OK;
+}
+
+static inline bool
+is_done(tr_ref_t caller, errand *e)
+{
+    play(caller, look, e);
+    return !e->is_wanted;
+}
+
+static inline void
+begin_with_little_time(errand *e, tr_ref_t caller)
+{
+    for (int64_t ms = 10;; ms *= 2) {
+        e->timeout = tr_ms(ms);
+        play(caller, begin_errand, e);
+        TROUPE_EVENTUALLY(is_done(caller, e));
+        play(e->to, do_nothing, NULL);
+        if (e->begins != 0) {
+            return;
+        }
+        play(caller, cancel_errand, e);
+    }
 }
 
 // The callee's waits have been canceled, and it lives on.

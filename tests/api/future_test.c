@@ -180,15 +180,6 @@ Test(future, that_finds_no_room_in_time_is_etimeout)
     scene_end();
 }
 
-static tr_err_t
-begin_and_tell(tr_self *self, void *arg)
-{
-    errand *e = arg;
-    begin_errand(self, e);
-    cue_give(&e->over);
-    return TR_OK;
-}
-
 // The caller stops being there while its call waits for room: by order, or killed.
 static void
 leave_the_queue(act_fn how)
@@ -197,10 +188,10 @@ leave_the_queue(act_fn how)
     errand e, stalls;
     tr_ref_t caller = actor_at(0);
     errand_init(&e, full_actor(&stalls, TR_SUSPEND), stay);
-    prompt(caller, begin_and_tell, &e);
+    prompt(caller, begin_errand, &e);
     TROUPE_EVENTUALLY(are_waiting(s.p.rt, 1));
     order(caller, how);
-    TROUPE_EVENTUALLY(troupe_is_gone(s.p.rt, caller));
+    CUE_AWAIT(&s.p.told);
     go_on(&stalls);
     play(e.to, do_nothing, NULL); // there is room for this
     cr_assert(eq(u32, e.begins, 0));
@@ -340,34 +331,16 @@ Test(future, of_a_caller_killed_while_it_awaits_is_canceled)
 
 // ---- its deadline
 
-static tr_err_t
-look(tr_self *self, void *arg)
-{
-    (void)self;
-    errand *e = arg;
-    e->is_wanted = !tr_future_is_done(e->future);
-    return TR_OK;
-}
-
-static bool
-is_done(tr_ref_t caller, errand *e)
-{
-    play(caller, look, e);
-    return !e->is_wanted;
-}
-
 Test(future, whose_deadline_passes_while_nobody_waits_is_done_and_its_callee_told)
 {
     scene_begin();
     errand e;
     tr_ref_t caller = actor_at(0);
     errand_init(&e, actor_at(1), stay);
-    e.timeout = tr_ms(20);
-    play(caller, begin_errand, &e);
+    begin_with_little_time(&e, caller);
     CUE_AWAIT(&e.over);
     assert_err(e.first, TR_ETIMEOUT);   // the wait had the deadline of the request
     assert_err(e.second, TR_ECANCELED); // and what begins after it is for nobody
-    TROUPE_EVENTUALLY(is_done(caller, &e));
     play(caller, await_errand, &e);
     assert_err(e.err, TR_ETIMEOUT);
     expect_alive(e.to);
@@ -394,34 +367,20 @@ Test(future, whose_deadline_passes_before_it_is_awaited_is_etimeout)
     scene_end();
 }
 
-// A request of the caller's own, with a short deadline.
-static tr_err_t
-call_with_little_time(tr_self *self, void *arg)
-{
-    several *all = arg;
-    all->each[0].err = tr_call(self, all->each[1].to, ACT_MSG(await_errand, &all->each[1]),
-                               TR_REPLY_NONE, tr_ms(5));
-    return TR_OK;
-}
-
 Test(future, begun_with_much_time_and_awaited_with_little_is_canceled)
 {
     scene_begin();
-    several all;
-    errand *e = &all.each[1];
+    errand e;
     tr_ref_t caller = actor_at(0);
-    errand_init(e, actor_at(1), stay);
-    tr_ref_t callee = e->to;
-    play(caller, begin_errand, e);
-    CUE_AWAIT(&e->begun);
-    e->to = caller;
-    play(actor_at(0), call_with_little_time, &all);
-    assert_err(all.each[0].err, TR_ETIMEOUT);
-    CUE_AWAIT(&e->over);
-    assert_err(e->first, TR_ECANCELED);
-    expect_alive(callee);
+    errand_init(&e, actor_at(1), stay);
+    play(caller, begin_errand, &e);
+    CUE_AWAIT(&e.begun);
+    play_in_little_time(caller, await_errand, &e);
+    CUE_AWAIT(&e.over);
+    assert_err(e.first, TR_ECANCELED);
+    expect_alive(e.to);
     expect_alive(caller);
-    assert_err(e->err, TR_ETIMEOUT);
+    assert_err(e.err, TR_ETIMEOUT);
     scene_end();
 }
 

@@ -12,7 +12,7 @@ typedef struct heap {
     size_t begun; // how many of them were given to the set
     tr_future *future;
     size_t index, count;
-    tr_err_t err, result;
+    _Atomic(tr_err_t) err, result;
     cue over;
 } heap;
 
@@ -326,14 +326,6 @@ Test(set, of_a_caller_that_ends_while_its_call_waits_for_room_begins_nothing)
     end_before_room(do_kill);
 }
 
-static tr_err_t
-ask_with_little_time(tr_self *self, void *arg)
-{
-    errand *e = arg;
-    e->err = tr_call(self, e->to, ACT_MSG(e->fn, e->future), TR_REPLY_NONE, tr_ms(5));
-    return TR_OK;
-}
-
 Test(set, is_waited_for_no_longer_than_the_request_in_hand_has)
 {
     static const act_fn waits[] = {take_next, add_one};
@@ -343,9 +335,7 @@ Test(set, is_waited_for_no_longer_than_the_request_in_hand_has)
         add(&h, caller);
         CUE_AWAIT(&h.over);
         CUE_AWAIT(&h.each[0].begun);
-        errand asks = {.to = caller, .fn = waits[i], .future = (void *)&h};
-        play(actor_at(0), ask_with_little_time, &asks);
-        assert_err(asks.err, TR_ETIMEOUT);
+        play_in_little_time(caller, waits[i], &h);
         CUE_AWAIT(&h.over);
         assert_err(h.err, TR_ETIMEOUT);
         cr_assert(eq(sz, h.count, 1)); // nothing was added, and nothing lost
