@@ -410,6 +410,22 @@ Test(delegate, that_crosses_the_cancel_is_told_of_it)
     scene_end();
 }
 
+Test(delegate, that_crosses_the_end_of_its_caller_is_told_of_it)
+{
+    for (ending how = BY_RETURN; how < ENDINGS; how++) {
+        scene_begin();
+        errand e;
+        tr_ref_t caller = actor_at(0), last = actor_at(0);
+        errand_init(&e, actor_at(1), NULL);
+        e.way[0] = last;
+        play(caller, begin_crossing, &e);
+        CUE_AWAIT(&e.begun);
+        end_life(&s, caller, how);
+        expect_chased(&e, last);
+        scene_end();
+    }
+}
+
 // ---- a chain of calls
 
 #define LINKS 3
