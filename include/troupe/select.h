@@ -62,6 +62,14 @@ TR_API tr_branch_t tr_when_done(tr_future *future);
 /** Something done in a set, or nothing left in it: tr_set_next would not wait. */
 TR_API tr_branch_t tr_when_next(tr_set *set);
 
+/** A message in the mailbox of self, which is the caller of tr_select: tr_receive of any type would
+ *  find it, unless it has expired by then. */
+TR_API tr_branch_t tr_when_mail(tr_self *self);
+
+/** A tr_child_exit or a tr_down for self: tr_receive of those types finds it, unless what it told
+ * of was taken back meanwhile. */
+TR_API tr_branch_t tr_when_exit(tr_self *self);
+
 /** Bytes, or the end: tr_tcp_read would not wait. The connection is the caller's. */
 TR_API tr_branch_t tr_when_readable(tr_tcp *tcp);
 

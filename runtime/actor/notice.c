@@ -59,6 +59,16 @@ take_after(tri_actor *actor, tri_parcel *before, tri_parcel *parcel)
     }
 }
 
+bool
+tri_notice_is_there(const tri_actor *actor)
+{
+    const tri_parcel *parcel = actor->first_notice;
+    while (parcel != NULL && type_of(parcel) == NULL) {
+        parcel = following(parcel);
+    }
+    return parcel != NULL;
+}
+
 tri_parcel *
 tri_notice_pop_type(tri_actor *actor, const tr_type_t *type)
 {

@@ -26,6 +26,9 @@ tri_parcel *tri_notice_pop(tri_actor *actor);
 // Owner: the same for the first that will be of this type.
 tri_parcel *tri_notice_pop_type(tri_actor *actor, const tr_type_t *type);
 
+// Owner: whether there is one that a handler can receive.
+bool tri_notice_is_there(const tri_actor *actor);
+
 // Owner: take out one that is there.
 void tri_notice_remove(tri_actor *actor, tri_parcel *notice);
 

@@ -76,6 +76,9 @@ park_actor(tri_actor *self, struct park *park, int64_t deadline_ns)
 {
     park->wait.is_ready = is_ready;
     park->wait.forsake = forsake;
+    for (size_t i = 0; i < park->count; i++) {
+        park->wait.takes_mail = park->wait.takes_mail || park->parkings[i].ops->takes_mail;
+    }
     if (park->count == 1 && park->parkings[0].ops->edge != NULL) {
         park->wait.edge = edge;
     }

@@ -19,6 +19,7 @@ typedef struct tri_parking_ops {
     // forget it: called once however the waiting ends, also when the actor is killed.
     void (*enter)(tri_parking *parking);
     void (*leave)(tri_parking *parking);
+    bool takes_mail; // ordinary messages are what is waited for
     // As tri_wait.edge, for an actor that waits for this alone. NULL: others may end it as well.
     bool (*edge)(tri_parking *parking, tri_edge_t *out);
 } tri_parking_ops;

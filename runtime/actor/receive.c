@@ -158,6 +158,39 @@ tri_receive_forget(tri_actor *actor, const tr_message *msg, tr_message *before)
     }
 }
 
+// ---- one branch of several
+
+static bool
+has_notice(tri_parking *parking)
+{
+    return tri_notice_is_there(parking->object);
+}
+
+static bool
+has_mail(tri_parking *parking)
+{
+    const tri_actor *actor = parking->object;
+    return actor->high.first != NULL || actor->normal.first != NULL ||
+           (actor->has_window && !tri_window_is_empty(actor));
+}
+
+// What comes in wakes it by itself.
+static void
+do_nothing(tri_parking *parking)
+{
+    (void)parking;
+}
+
+const tri_parking_ops tri_mail_ops = {.what = "mail",
+                                      .is_ready = has_mail,
+                                      .enter = do_nothing,
+                                      .leave = do_nothing,
+                                      .takes_mail = true};
+const tri_parking_ops tri_notice_ops = {
+    .what = "exit", .is_ready = has_notice, .enter = do_nothing, .leave = do_nothing};
+
+// ---- receiving
+
 tr_err_t
 tr_receive(tr_self *self, const tr_type_t *const *types, size_t count, const tr_message **out,
            tr_duration_t timeout)

@@ -2,7 +2,11 @@
 #ifndef TRI_ACTOR_RECEIVE_H
 #define TRI_ACTOR_RECEIVE_H
 
-#include "actor/actor.h"
+#include "actor/park.h"
+
+// Mail, and notices that are messages: of the actor that waits, which is the object.
+extern const tri_parking_ops tri_mail_ops;
+extern const tri_parking_ops tri_notice_ops;
 
 // Owner: `msg` was taken out of a lane, where it stood behind `before`, NULL at the front: a
 // handler that has looked through that lane goes on from there.

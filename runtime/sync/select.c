@@ -2,6 +2,7 @@
 
 #include "actor/future.h"
 #include "actor/due.h"
+#include "actor/receive.h"
 #include "actor/runtime.h"
 #include "actor/token.h"
 #include "base/clock.h"
@@ -59,6 +60,18 @@ tr_branch_t
 tr_when_alarm(tr_alarm *alarm)
 {
     return tri_branch(&tri_alarm_ops, alarm);
+}
+
+tr_branch_t
+tr_when_mail(tr_self *self)
+{
+    return tri_branch(&tri_mail_ops, self);
+}
+
+tr_branch_t
+tr_when_exit(tr_self *self)
+{
+    return tri_branch(&tri_notice_ops, self);
 }
 
 static tr_err_t
