@@ -209,8 +209,8 @@ Test(delegate, moves_objects_along)
     tr_ref_t who = child_of(&s.p, PUPPET(&role));
     assert_ok(tr_runtime_call(s.p.rt, who, TR_MSG(parcel, .object = &object), TR_REPLY_NONE,
                               tr_seconds(20)));
-    assert_ok(h.err);
     play(who, do_nothing, NULL);
+    assert_ok(h.err);
     cr_assert(eq(int, object.drops, 0));
     cr_assert(eq(int, object.adopts, 1));
     h.to = dead_actor();
