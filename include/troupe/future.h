@@ -82,15 +82,16 @@ TR_API void tr_future_cancel(tr_self *self, tr_future *future);
 
 /**
  * Wait until all are done. They are still to be awaited, each, which then does not wait.
- * @return TR_OK whatever their results are; TR_ECANCELED as above, TR_ENOMEM: all were canceled and
- *         are gone.
+ * @return TR_OK whatever their results are; TR_ECANCELED as above, TR_ETIMEOUT at a deadline of
+ *         self's own, TR_ENOMEM: all were canceled and are gone.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_join_all(tr_self *self, tr_future *const *futures, size_t count);
 
 /**
  * Wait until all have succeeded, or the first has failed.
  * @return TR_OK, and they are still to be awaited, each, which then does not wait; or the error of
- *         the first that failed, or TR_ECANCELED: then all others were canceled and all are gone.
+ *         the first that failed, or as for tr_join_all: then all others were canceled and all are
+ *         gone.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_try_join(tr_self *self, tr_future *const *futures, size_t count);
 
@@ -98,7 +99,7 @@ TR_API TR_MUST_CHECK tr_err_t tr_try_join(tr_self *self, tr_future *const *futur
  * Wait for the first that succeeds; the others are canceled. All are gone afterwards.
  * @param out_index  which; may be NULL
  * @return TR_OK; when all have failed, the error of the last one to do so; TR_EINVAL when `count`
- *         is 0; TR_ECANCELED; TR_ETYPE.
+ *         is 0; TR_ETYPE; TR_ECANCELED, TR_ETIMEOUT, TR_ENOMEM as for tr_join_all.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_first_ok(tr_self *self, tr_future *const *futures, size_t count,
                                           const tr_type_t *expect, void *out, size_t *out_index);
@@ -129,7 +130,8 @@ typedef tr_err_t (*tr_then_fn)(tr_self *self, void *state, tr_err_t err, const t
  * Call without waiting, for handlers that stay open to other messages: `then` runs once, when the
  * call is over. It belongs to this life, which may end before.
  * @param then, arg  `arg` must stay valid until then
- * @return TR_OK: `then` will run, also for an error such as TR_EDEAD. TR_ENOMEM: it will not.
+ * @return TR_OK: `then` will run, also for an error such as TR_EDEAD. TR_ENOMEM, and TR_EINVAL for
+ *         a `then` that is NULL: it will not.
  * @blocks the actor while the mailbox of `to` is full, never the worker
  */
 TR_API TR_MUST_CHECK tr_err_t tr_call_then(tr_self *self, tr_ref_t to, const tr_type_t *type,

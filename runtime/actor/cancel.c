@@ -140,7 +140,7 @@ tri_cancel_follow(tri_actor *actor, tr_message *delegated)
     tr_ref_t to = *(const tr_ref_t *)(const void *)delegated->value;
     tr_ref_t caller = {(uint64_t)delegated->generation << 32 | actor->slot};
     bool is_there = caller.raw == tri_actor_ref(actor).raw;
-    if (!is_there || !tri_request_follow(actor, delegated->request, to)) {
+    if (!is_there || !tri_request_follow(actor, delegated->request, delegated->sender, to)) {
         // It has been answered, or given up meanwhile, and the cancel found nothing.
         tri_cancel_chase(actor->rt, here, caller, delegated->request, to, false);
     }

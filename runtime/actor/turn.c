@@ -54,9 +54,9 @@ answer_for(tr_err_t verdict, bool is_stopping)
     return is_stopping ? TR_EDEAD : TR_ECRASHED;
 }
 
-// The message in hand, its answer, and what the handler borrowed.
+// The message in hand, its answer where there was none, and what the handler borrowed.
 static void
-put_down(tri_actor *actor, tr_err_t verdict)
+put_down(tri_actor *actor, tr_err_t verdict, tr_err_t answer)
 {
     tri_worker *here = tri_actor_worker(actor);
     tr_message *msg = actor->in_hand;
@@ -76,7 +76,7 @@ put_down(tri_actor *actor, tr_err_t verdict)
     }
     if (actor->owes_answer) {
         actor->owes_answer = false;
-        tri_call_fail(actor->rt, here, msg, answer_for(verdict, actor->is_stopping));
+        tri_call_fail(actor->rt, here, msg, answer);
     } else {
         tri_destroy_message(actor->rt, here, msg);
     }
@@ -101,8 +101,13 @@ notice_verdict(tri_actor *actor, tr_err_t verdict)
 }
 
 static void
-received(tri_actor *actor, tr_err_t verdict)
+received(tri_actor *actor, tr_err_t verdict, bool is_given_up)
 {
+    tr_err_t answer = answer_for(verdict, actor->is_stopping);
+    if (is_given_up) {
+        answer = verdict;
+        verdict = TR_OK;
+    }
     const tr_type_t *type = NULL;
     if (actor->in_hand != NULL) {
         type = actor->in_hand->parcel.type;
@@ -110,7 +115,7 @@ received(tri_actor *actor, tr_err_t verdict)
             verdict = notice_verdict(actor, verdict);
         }
     }
-    put_down(actor, verdict);
+    put_down(actor, verdict, answer);
     if (actor->is_killed) {
         tri_life_begin_end(actor, TR_EKILLED);
     } else if (!is_fine(verdict) && !(actor->is_stopping && verdict == TR_ECANCELED)) {
@@ -147,9 +152,7 @@ static void
 done(tri_actor *actor, tr_err_t verdict)
 {
     tri_handler_t handler = tri_actor_handler(actor);
-    if (TRI_UNLIKELY(!is_fine(verdict)) && gives_up(actor, verdict)) {
-        verdict = TR_OK; // and there was no answer
-    }
+    bool is_given_up = TRI_UNLIKELY(!is_fine(verdict)) && gives_up(actor, verdict);
     if (TRI_UNLIKELY(actor->scope != NULL)) {
         tri_scopes_end(actor);
     }
@@ -159,7 +162,7 @@ done(tri_actor *actor, tr_err_t verdict)
         started(actor, verdict);
         break;
     case TRI_HANDLER_RECEIVE:
-        received(actor, verdict);
+        received(actor, verdict, is_given_up);
         break;
     case TRI_HANDLER_STOP:
         tri_wheel_cancel(&tri_actor_worker(actor)->wheel, &actor->cold->stop_handler_timer);

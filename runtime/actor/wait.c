@@ -272,14 +272,22 @@ find_request(const tri_actor *actor, uint32_t id)
     return request;
 }
 
+// Whoever hands a call on tells of it afterwards, so the next one may do so, and tell, before.
 bool
-tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t callee)
+tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t from, tr_ref_t to)
 {
     tri_request *request = find_request(actor, id);
-    if (request != NULL) {
-        request->callee = callee;
+    if (request == NULL) {
+        return false;
     }
-    return request != NULL;
+    if (request->callee.raw != from.raw) {
+        request->early_from = from;
+        request->early_to = to;
+        return true;
+    }
+    bool is_known = request->early_from.raw == to.raw;
+    request->callee = is_known ? request->early_to : to;
+    return true;
 }
 
 void

@@ -88,9 +88,11 @@ struct tri_request {
     tri_request *next; // in actor.requests
     uint32_t id;
     tri_edge_kind_t kind;
-    bool is_lasting;       // not on the handler's stack: it stays when that is given up
-    bool is_delivered;     // a call that the callee has: it is told when nobody waits any more
-    tr_ref_t callee;       // who will answer
+    bool is_lasting;     // not on the handler's stack: it stays when that is given up
+    bool is_delivered;   // a call that the callee has: it is told when nobody waits any more
+    tr_ref_t callee;     // who will answer
+    tr_ref_t early_from; // a delegation that was heard of before the one that it follows
+    tr_ref_t early_to;
     const tr_type_t *type; // of the message; NULL: none
     int64_t deadline_ns;   // of a call
     tr_message *answer;    // owned by the request once it is there
@@ -120,8 +122,8 @@ void tri_requests_leave_stack(tri_actor *actor);
 tr_err_t
 tri_request_wait(tri_actor *self, tri_request *request, const char *what, int64_t deadline_ns);
 
-// Owner, from the intake: the call is with another callee now. False: it is not open any more.
-bool tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t callee);
+// Owner, from the intake: a callee has handed the call on. False: it is not open any more.
+bool tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t from, tr_ref_t to);
 
 // Owner, from the intake: an answer has come. False: nobody waits for it; it is still the caller's.
 bool tri_request_answer(tri_actor *actor, tr_message *answer);

@@ -613,3 +613,31 @@ Test(cancel, of_a_request_to_a_channel_disturbs_nobody)
     play(caller, cancel_channel, &e);
     scene_end();
 }
+
+// ---- the deadline at both ends
+
+static tr_err_t
+begin_compute_await(tr_self *self, void *arg)
+{
+    errand *e = arg;
+    begin_errand(self, e);
+    cr_expect(cue_take(&e->over)); // holds the thread until the callee has given up
+    for (int64_t until = troupe_now_ns() + 3000000; troupe_now_ns() < until;) {
+    }
+    return await_errand(self, e);
+}
+
+// A callee that hands on what its wait says answers with that, however late the caller looks.
+Test(cancel, by_a_deadline_that_the_callee_sees_first_is_etimeout)
+{
+    for (int i = 0; i < 20; i++) {
+        scene_begin();
+        errand e;
+        errand_init(&e, actor_at(1), stay);
+        e.hands_on = true;
+        e.timeout = tr_ms(20);
+        play(actor_at(0), begin_compute_await, &e);
+        assert_err(e.err, TR_ETIMEOUT);
+        scene_end();
+    }
+}

@@ -329,7 +329,8 @@ Test(deadlock, through_a_request_that_was_handed_on)
     for (int i = 0; i < 50; i++) {
         assert_ok(troupe_act(rt, troupe_puppet(rt, NULL), call_b, &t));
         assert_ok(troupe_act(rt, t.c, do_nothing, NULL));
-        bool one_failed = (t.called == TR_EDEADLK) != (t.back == TR_EDEADLK);
+        // Or both, where the call back and the news of the delegation close it at the same time.
+        bool one_failed = t.called == TR_EDEADLK || t.back == TR_EDEADLK;
         cr_assert(one_failed, "%s and %s", tr_errname(t.called), tr_errname(t.back));
     }
     troupe_end(rt);

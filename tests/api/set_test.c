@@ -196,13 +196,15 @@ Test(set, counts_its_indices_on_when_it_was_empty)
 Test(set, has_a_result_for_each_deadline_that_passes)
 {
     heap h;
-    tr_ref_t caller = heap_begin(&h, 1, stay);
+    tr_ref_t caller = heap_begin(&h, 1, overstay);
     h.each[0].timeout = tr_ms(5);
     h.each[1].timeout = tr_ms(5);
     add(&h, caller);
     add(&h, caller); // waits for the first to be over
     expect_next(&h, caller, 0, TR_ETIMEOUT);
     expect_next(&h, caller, 1, TR_ETIMEOUT);
+    go_on(&h.each[0]);
+    go_on(&h.each[1]);
     expect_alive(h.each[0].to);
     scene_end();
 }

@@ -105,10 +105,11 @@ Test(then, runs_when_the_deadline_passes)
     scene_begin();
     sequel q;
     tr_ref_t caller = actor_at(0);
-    sequel_init(&q, actor_at(1), stay);
+    sequel_init(&q, actor_at(1), overstay);
     q.e.timeout = tr_ms(5);
     begin_it(&q, caller);
     expect_run(&q, TR_ETIMEOUT);
+    go_on(&q.e);
     expect_alive(q.e.to);
     cr_assert(eq(u32, q.runs, 1));
     scene_end();

@@ -554,6 +554,9 @@ run(uint64_t seed, int64_t ms)
     atomic_store(&answered, 0);
     atomic_store(&given_up, 0);
     atomic_store(&thens, 0);
+    for (int i = 0; i < PEOPLE; i++) {
+        atomic_store(&book[i], 0);
+    }
     rt = troupe_begin(workers);
     tr_ref_t ref;
     assert_ok(tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &house_behavior}, &ref));

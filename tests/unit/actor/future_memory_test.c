@@ -97,8 +97,8 @@ use_set(tr_self *self, void *arg)
     }
     for (int i = 0; i < 3; i++) {
         tr_err_t err = i == 1 ? tr_set_task(self, set, sleep_a_little, NULL, 0, tr_seconds(20))
-                              : tr_set_call(self, set, a->other, ACT_MSG(sleep_a_little, NULL),
-                                            tr_seconds(20));
+                              : tr_set_call(self, set, i == 0 ? a->other : a->another,
+                                            ACT_MSG(sleep_a_little, NULL), tr_seconds(20));
         given += err == TR_OK;
         worst = err != TR_OK ? err : worst;
     }
