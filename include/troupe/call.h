@@ -1,8 +1,14 @@
 /**
  * @file call.h
  * A call is a message that waits for its answer. Every call has a deadline: the smallest of its
- * own timeout and the one of the message that the caller is handling. Work whose deadline has
- * passed is not begun; an answer that comes too late is counted and dropped.
+ * own timeout, the one of the message that the caller is handling, and the scopes around it
+ * (scope.h). Work whose deadline has passed is not begun; an answer that comes too late is counted
+ * and dropped.
+ *
+ * A caller that gives up, because it is stopped or killed or cancels a future, tells whoever has
+ * the request. While it is queued it is taken out; the handler that has it in hand sees
+ * TR_ECANCELED from its waits, and may return that: it is no failure then. No more does it fail by
+ * returning TR_ETIMEOUT once the deadline of the request has passed.
  *
  *     const price *answer;
  *     tr_err_t err = tr_call(self, pricing, TR_MSG(price_get, .sku = 42),
@@ -54,8 +60,9 @@ TR_BEGIN_DECLS
  *         TR_ETYPE       it answered with another type than expected; the answer is dropped
  *         TR_EFULL       its mailbox is at its bound and its policy is TR_REJECT
  *         TR_ETOOBIG     the request alone is larger than the mailbox's bound in bytes
- *         TR_EDEADLK     I called myself
- *         TR_ECANCELED   self is being stopped
+ *         TR_EDEADLK     the callee waits for self, perhaps through others; the log has the path
+ *         TR_ECANCELED   self is being stopped, its own caller has given up, or the deadline of the
+ *                        message in hand has passed before
  *         TR_ENOMEM      and any error that the callee gave to tr_reply_error
  * @blocks the actor, never the worker
  */
