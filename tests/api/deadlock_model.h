@@ -66,7 +66,8 @@ typedef struct model {
     uint64_t deadlocks;
     // Of the operation in progress.
     uint32_t changed;       // whose edge has become another; MODEL_NONE: nobody's
-    bool has_cascade;       // more than the one request was ended
+    bool has_cancel;        // more than the one request was ended: by whom it was for,
+    bool has_dropped;       // by whom it was with
     bool is_left_to_chance; // what comes of it depends on who runs first
 } model;
 
@@ -276,7 +277,7 @@ model_end_serving(model *m, uint32_t who)
 {
     model_person *p = &m->people[who];
     while (p->held.count > 0) {
-        m->has_cascade = true;
+        m->has_dropped = true;
         model_finish(m, model_pop(&p->held), TR_ENOREPLY);
     }
     p->in_hand = MODEL_NONE;
@@ -290,11 +291,11 @@ model_cancel(model *m, uint32_t which)
     uint32_t callee = ask->callee;
     ask->is_orphan = true;
     if (ask->where == MODEL_QUEUED) {
-        m->has_cascade = true;
+        m->has_cancel = true;
         model_remove(&m->people[callee].queue, which);
         ask->where = MODEL_OVER;
     } else if (ask->where == MODEL_IN_HAND) {
-        m->has_cascade = true;
+        m->has_cancel = true;
         ask->where = MODEL_OVER;
         model_end_wait(m, callee, TR_ECANCELED);
         model_end_serving(m, callee);
@@ -390,15 +391,17 @@ model_settle(model *m)
 {
     uint32_t who = m->changed;
     if (who != MODEL_NONE) {
-        m->is_left_to_chance |= m->has_cascade;
+        m->is_left_to_chance |= m->has_cancel || m->has_dropped;
         if (model_is_deadlock(m, who)) {
             m->deadlocks++;
             model_end_wait(m, who, TR_EDEADLK);
         }
         m->is_left_to_chance |= m->changed != who;
     }
+    m->is_left_to_chance |= m->has_cancel && m->has_dropped; // one may be ended by both
     m->changed = MODEL_NONE;
-    m->has_cascade = false;
+    m->has_cancel = false;
+    m->has_dropped = false;
 }
 
 #endif
