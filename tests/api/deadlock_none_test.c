@@ -396,7 +396,8 @@ raise_middle(tr_self *self, void *arg)
 static tr_err_t
 kill_middle(tr_self *self, void *arg)
 {
-    return tr_kill(self, ((chain *)arg)->b);
+    tr_err_t err = tr_kill(self, ((chain *)arg)->b);
+    return err == TR_EDEAD ? TR_OK : err; // its handler may have failed before
 }
 
 Test(deadlock, and_a_kill_at_the_same_time_leave_nobody_waiting)

@@ -90,16 +90,17 @@ static tr_err_t
 run_race(tr_self *self, void *arg)
 {
     racer *r = arg;
+    uint32_t count = race.count; // after the last is over it is another round's
     atomic_fetch_add(&race.ready, 1);
     tr_err_t err = TR_OK;
-    while (atomic_load(&race.ready) < race.count && err == TR_OK) {
+    while (atomic_load(&race.ready) < count && err == TR_OK) {
         err = tr_yield(self);
     }
     r->err = err != TR_OK    ? err
              : r->count == 0 ? TR_OK
              : r->count == 1 ? ask_one(self, r)
                              : ask_several(self, r);
-    if (atomic_fetch_add(&race.over, 1) + 1 == race.count) {
+    if (atomic_fetch_add(&race.over, 1) + 1 == count) {
         cue_give(&race.all_over);
     }
     return TR_OK;
@@ -273,4 +274,82 @@ Test(deadlock_race, with_callers_that_give_up_leaves_nobody_waiting)
 {
     play_rounds(&(style){.workers = 2, .branches_max = 2, .hands_on_of_ten = 2, .gives_up = true},
                 RACE_ROUNDS);
+}
+
+// ---- two at the very same moment
+
+typedef struct duelist {
+    tr_ref_t ref;
+    struct duelist *other;
+    atomic_uint ready, done; // rounds
+    tr_err_t errs[2];        // of even and odd rounds
+    tr_err_t err;
+    cue over;
+} duelist;
+
+// Answer the other's call, if it has not failed, until the other is through with this round.
+static tr_err_t
+end_round(tr_self *self, duelist *d, uint32_t round)
+{
+    tr_err_t err = TR_OK;
+    const tr_message *msg;
+    while (atomic_load(&d->other->done) < round && err == TR_OK) {
+        if (tr_receive(self, TR_TYPES(number), &msg, tr_ms(0)) == TR_OK) {
+            expect_ok(tr_reply_to(self, msg, TR_MSG(number)));
+            tr_release(self, msg);
+        }
+        err = tr_yield(self);
+    }
+    return err;
+}
+
+static bool
+is_right(const duelist *d, uint32_t round)
+{
+    tr_err_t mine = d->errs[round % 2];
+    tr_err_t others = d->other->errs[round % 2];
+    return (mine == TR_EDEADLK || others == TR_EDEADLK) && (mine == TR_EDEADLK || mine == TR_OK) &&
+           (others == TR_EDEADLK || others == TR_OK);
+}
+
+static tr_err_t
+fight(tr_self *self, void *arg)
+{
+    duelist *d = arg;
+    for (uint32_t round = 1; round <= RACE_ROUNDS && d->err == TR_OK; round++) {
+        atomic_store(&d->ready, round);
+        while (atomic_load(&d->other->ready) < round) {
+        }
+        d->errs[round % 2] =
+            tr_call(self, d->other->ref, TR_MSG(number), TR_REPLY_NONE, tr_seconds(20));
+        atomic_store(&d->done, round);
+        d->err = end_round(self, d, round);
+        if (d->err == TR_OK && !is_right(d, round)) {
+            d->err = TR_EFAULT;
+        }
+    }
+    atomic_store(&d->ready, UINT32_MAX); // the other need not wait for one that has given up
+    atomic_store(&d->done, UINT32_MAX);
+    cue_give(&d->over);
+    return TR_OK;
+}
+
+Test(deadlock_race, of_two_that_begin_at_once_fails_at_least_one_each_time)
+{
+    static duelist d[2];
+    race.rt = troupe_begin(2);
+    for (uint32_t i = 0; i < 2; i++) {
+        d[i].other = &d[1 - i];
+        d[i].ref = puppet_at(race.rt, i, NULL);
+        cue_init(&d[i].over);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_ok(troupe_prompt(race.rt, d[i].ref, fight, &d[i]));
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        while (!cue_take(&d[i].over)) {
+        }
+        assert_ok(d[i].err);
+    }
+    troupe_end(race.rt);
 }
