@@ -123,8 +123,8 @@ throw_baton(tr_self *self, void *arg)
     return tr_call(self, in->team->hands[0], &baton_type, &first, TR_REPLY_NONE, tr_seconds(20));
 }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define HOPS 5000
+#if defined(__SANITIZE_THREAD__)
+#define HOPS 1000
 #else
 #define HOPS 30000
 #endif

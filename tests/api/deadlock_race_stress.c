@@ -7,8 +7,8 @@
 #include "property.h"
 
 #ifndef RACE_ROUNDS
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define RACE_ROUNDS 3000
+#if defined(__SANITIZE_THREAD__)
+#define RACE_ROUNDS 2000
 #else
 #define RACE_ROUNDS 20000
 #endif
