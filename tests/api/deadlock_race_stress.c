@@ -10,13 +10,13 @@
 #if defined(__SANITIZE_THREAD__)
 #define RACE_ROUNDS 2000
 #else
-#define RACE_ROUNDS 20000
+#define RACE_ROUNDS 8000
 #endif
 #endif
 #define PEOPLE   10
 #define BRANCHES 3
 
-TestSuite(deadlock, .timeout = 280);
+TestSuite(deadlock_race, .timeout = 280);
 
 typedef struct racer {
     tr_ref_t ref;
