@@ -94,6 +94,7 @@ typedef struct tri_cold {
     tri_list watchers;   // monitors of me
     tri_list rooms;      // senders that wait for room, in order
     uint64_t next_id;    // of timers and monitors
+    tri_lane probes;     // that came, until the intake is over
     tr_ref_t probed_for; // of the last probe that was sent on: whose wait; see deadlock.c
     uint32_t probed_wait;
     // The end of the last life.
@@ -168,6 +169,7 @@ struct tr_self {
     bool owes_answer;     // the message in hand is a call, and not answered or deferred
     bool has_answered;
     bool is_unwanted;  // the caller of the message in hand has given up
+    bool has_probes;   // cold.probes is not empty
     bool has_channels; // cold.channels is not empty, or was not
     bool is_stashing;  // the message in hand goes to the stash when its handler returns
     bool is_stopping;  // told to stop, or tr_exit

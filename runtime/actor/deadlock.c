@@ -187,8 +187,8 @@ is_new(tri_actor *actor, const tri_probe *probe)
     return is_new;
 }
 
-void
-tri_deadlock_take_probe(tri_actor *actor, tr_message *msg)
+static void
+answer(tri_actor *actor, tr_message *msg)
 {
     tri_probe *probe = (tri_probe *)(void *)msg->value;
     tri_wait *wait = actor->wait;
@@ -203,6 +203,26 @@ tri_deadlock_take_probe(tri_actor *actor, tr_message *msg)
         found(actor, probe);
     }
     tri_destroy_message(actor->rt, tri_actor_worker(actor), msg);
+}
+
+void
+tri_deadlock_take_probe(tri_actor *actor, tr_message *probe)
+{
+    if (actor->wait == NULL || !tri_actor_is_open(actor)) {
+        tri_destroy_message(actor->rt, tri_actor_worker(actor), probe);
+        return;
+    }
+    tri_lane_append(&actor->cold->probes, probe);
+    actor->has_probes = true;
+}
+
+void
+tri_deadlock_answer_probes(tri_actor *actor)
+{
+    actor->has_probes = false;
+    for (tr_message *probe; (probe = tri_lane_pop(&actor->cold->probes)) != NULL;) {
+        answer(actor, probe);
+    }
 }
 
 // ---- a wait begins, or changes, or ends

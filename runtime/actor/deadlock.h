@@ -27,7 +27,11 @@ void tri_deadlock_look(tri_actor *actor);
 // Owner: it waits no longer.
 void tri_deadlock_forget(tri_actor *actor);
 
-// Owner, from the intake: take part in the proof. Takes the message.
+// Owner, from the intake: a probe has come. Takes the message.
 void tri_deadlock_take_probe(tri_actor *actor, tr_message *probe);
+
+// Owner, at the end of the intake, when there are any: take part in the proof. What came with a
+// probe is taken in before: whoever it says waits for this actor may have given up.
+void tri_deadlock_answer_probes(tri_actor *actor);
 
 #endif

@@ -182,6 +182,9 @@ tri_actor_intake(tri_actor *actor)
         }
         mail = next;
     }
+    if (TRI_UNLIKELY(actor->has_probes)) {
+        tri_deadlock_answer_probes(actor);
+    }
     // relaxed: whoever gave an order nudged the inbox after it, and the take above saw the nudge.
     if (TRI_UNLIKELY(TRI_PEEK(&actor->orders) != 0)) {
         take_orders(actor);

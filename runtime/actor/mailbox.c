@@ -191,6 +191,9 @@ send_grant(tri_actor *actor, tr_message *msg, tr_err_t error)
     room->is_granted = true;
     room->error = error;
     if (sender != NULL) {
+        if (error == TR_OK && room->is_permit) {
+            tri_mailbox_reserve(actor, room->space);
+        }
         msg->parcel.type = &tri_system_types[TRI_SYSTEM_GRANT];
         tri_actor_post(here, sender, &msg->parcel, true);
         return;
@@ -267,6 +270,9 @@ tri_mailbox_room_canceled(tri_actor *actor, tri_parcel *cancel)
         return; // the grant that is on its way ends it
     }
     if (was_granted && room->error == TR_OK) {
+        if (room->is_permit) {
+            tri_mailbox_unreserve(actor, room->space);
+        }
         tri_mailbox_give_back(actor, room->space);
     }
     tri_list_remove(&room->link);

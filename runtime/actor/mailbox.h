@@ -46,7 +46,7 @@ typedef struct tri_room {
     tri_parcel cancel;     // from a sender that has given up
     tri_crossing crossing; // of grant and cancel
     bool is_granted;       // it is not with the target any more; the target's owner's
-    bool is_permit;        // what is given back was a permit's; see permit.c
+    bool is_permit;        // it will be, or was, a permit's: once granted, it is reserved
     tr_err_t error;        // of a grant: TR_OK, or why there will never be room
 } tri_room;
 

@@ -65,6 +65,7 @@ take_room(tr_self *self, tri_actor *target, tr_message *ask, int64_t deadline_ns
         tri_destroy_message(self->rt, tri_actor_worker(self), ask);
         return err;
     }
+    tri_mailbox_reserve(target, room->space); // where it is granted, who grants it does so
     *out = ask;
     return TR_OK;
 }
@@ -90,14 +91,13 @@ tr_reserve_many(tr_self *self, tr_ref_t to, uint32_t count, size_t size_bytes,
     if (ask == NULL) {
         return TR_ENOMEM;
     }
+    ((tri_room *)(void *)ask->value)->is_permit = true;
     err = take_room(self, target, ask, tri_wait_deadline(self, timeout), &ask);
     if (err != TR_OK) {
         return err;
     }
     tr_permit *permit = (tr_permit *)(void *)ask->value;
-    tri_mailbox_reserve(target, space);
     permit->each = each;
-    permit->room.is_permit = true;
     tri_resource_attach(self, &permit->resource, release);
     if (tri_table_find(&self->rt->table, to) == NULL) {
         tr_permit_release(self, permit); // it ended meanwhile: the room may be another actor's

@@ -287,6 +287,7 @@ tri_request_follow(tri_actor *actor, uint32_t id, tr_ref_t from, tr_ref_t to)
     }
     bool is_known = request->early_from.raw == to.raw;
     request->callee = is_known ? request->early_to : to;
+    tri_deadlock_forget(actor); // of several edges one is another: it is to be looked at again
     return true;
 }
 

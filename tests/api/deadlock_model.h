@@ -365,9 +365,6 @@ model_delegate(model *m, uint32_t who, uint32_t to)
 {
     uint32_t which = m->people[who].in_hand;
     uint32_t caller = m->asks[which].caller;
-    uint32_t edges[MODEL_BRANCHES];
-    // Who needs several answers does not look again when one of the requests is handed on.
-    m->is_left_to_chance |= model_edges(m, caller, edges) > 1;
     model_deliver(m, which, to);
     if (m->people[caller].wait != MODEL_FREE) {
         model_edge_changes(m, caller);

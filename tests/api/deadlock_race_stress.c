@@ -202,8 +202,7 @@ draw_round(const style *s)
         racer *r = &race.racers[i];
         r->count = below(5) == 0 ? 0 : 1 + below(s->branches_max);
         r->joins_all = below(3) == 0;
-        // Who waits for several does not look again when one of the requests is handed on.
-        r->hands_on = (r->count == 1 || r->joins_all) && below(10) < s->hands_on_of_ten;
+        r->hands_on = below(10) < s->hands_on_of_ten;
         r->timeout = s->gives_up && below(2) == 0 ? tr_us(below(300)) : tr_seconds(60);
         r->err = TR_EBUSY;
         for (uint32_t k = 0; k < r->count; k++) {
