@@ -169,7 +169,7 @@ shut_down(tr_runtime *rt, const house_t *house, int64_t timeout_ms)
     if (wait_for_end(rt, house, KILL_MS) == TR_OK) {
         return TR_EXIT_KILLED;
     }
-    complain("troupe: a handler does not return; leaving it behind\n");
+    complain("troupe: a handler or blocking work does not return; leaving it behind\n");
     return TR_EXIT_ABANDONED;
 }
 
@@ -216,8 +216,8 @@ on_alarm(int number)
     _exit(TR_EXIT_ABANDONED);
 }
 
-// A handler's thread still runs: nothing may be freed under it. It may hold the lock of a stream,
-// so that flushing takes no longer than the alarm.
+// A handler's or a lane's thread still runs: nothing may be freed under it. It may hold the lock of
+// a stream, so that flushing takes no longer than the alarm.
 static TR_NORETURN void
 leave(void)
 {

@@ -50,7 +50,8 @@ TR_BEGIN_DECLS
     X(EFAULT, -30, "the actor gave up: it called tr_fail or returned this error")                  \
     X(ELINKED, -31, "an actor linked to this one has failed")                                      \
     X(ECLOSED, -32, "the channel is closed")                                                       \
-    X(ELAGGED, -33, "the reader was too slow, and messages were overwritten")
+    X(ELAGGED, -33, "the reader was too slow, and messages were overwritten")                      \
+    X(EOWNERDEAD, -34, "it is yours, but whoever had it before ended in the midst of it")
 
 typedef enum tr_err {
 #define X(name, value, text) TR_##name = (value),

@@ -54,7 +54,8 @@ typedef tr_err_t (*tr_task_fn)(tr_self *self, void *arg);
  * @param arg       copied; aligned for any type
  * @param arg_size  bytes
  * @param timeout   for the result, from now
- * @return owned, as for tr_call_begin. Awaiting it says what `fn` returned, or TR_ECRASHED.
+ * @return owned, as for tr_call_begin. Awaiting it says what `fn` returned, or TR_ECRASHED;
+ *         TR_EINVAL for a function that is NULL, or an argument that is NULL and has a size.
  */
 TR_API tr_future *
 tr_task(tr_self *self, tr_task_fn fn, const void *arg, size_t arg_size, tr_duration_t timeout);

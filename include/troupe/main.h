@@ -20,7 +20,7 @@ TR_BEGIN_DECLS
 #define TR_EXIT_FAILED    1 // the root supervisor failed or gave up
 #define TR_EXIT_USAGE     2 // the arguments were wrong; standard error says how
 #define TR_EXIT_KILLED    3 // the shutdown deadline passed, or a second signal: actors were killed
-#define TR_EXIT_ABANDONED 4 // a handler ignored even that; it was left behind on its thread
+#define TR_EXIT_ABANDONED 4 // a handler or blocking work went on even so; left on its thread
 
 /** How to run a service. Zero is the default of every field. */
 typedef struct tr_main_opts {

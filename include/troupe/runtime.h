@@ -78,7 +78,8 @@ TR_API void tr_runtime_stop(tr_runtime *rt);
 TR_API void tr_runtime_kill(tr_runtime *rt);
 
 /**
- * Wait until every actor has ended after tr_runtime_stop or tr_runtime_kill.
+ * Wait until every actor has ended after tr_runtime_stop or tr_runtime_kill, and what they left
+ * running on the threads of lanes (blocking.h).
  * @return TR_OK, or TR_ETIMEOUT. @threads any, not a handler
  */
 TR_API TR_MUST_CHECK tr_err_t tr_runtime_wait(tr_runtime *rt, tr_duration_t timeout);

@@ -18,12 +18,14 @@
 #define TROUPE_SELECT_H
 
 #include "troupe/actor.h"
+#include "troupe/alarm.h"
 #include "troupe/broadcast.h"
 #include "troupe/call.h"
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
 #include "troupe/future.h"
+#include "troupe/interval.h"
 #include "troupe/mpsc.h"
 #include "troupe/oneshot.h"
 #include "troupe/set.h"
@@ -63,6 +65,13 @@ TR_API tr_branch_t tr_when_next(tr_set *set);
 /** Bytes, or the end: tr_tcp_read would not wait. The connection is the caller's. */
 TR_API tr_branch_t tr_when_readable(tr_tcp *tcp);
 
+/** The next tick: tr_interval_tick would not wait. The interval is the caller's. */
+TR_API tr_branch_t tr_when_tick(tr_interval *interval);
+
+/** The alarm's time has come, and it was not reset since: tr_alarm_await would not wait. The alarm
+ *  is the caller's. */
+TR_API tr_branch_t tr_when_alarm(tr_alarm *alarm);
+
 /**
  * Wait for the first branch that is ready. Where several are, each has the same chance.
  * @param count      at least 1
@@ -80,7 +89,8 @@ TR_API TR_MUST_CHECK tr_err_t tr_select(tr_self *self, tr_branch_t *branches, si
 TR_API TR_MUST_CHECK tr_err_t tr_select_biased(tr_self *self, tr_branch_t *branches, size_t count,
                                                tr_duration_t timeout, size_t *out_index);
 
-/** The same for a thread outside; no branch may be a connection. @threads any */
+/** The same for a thread outside; no branch may be a connection, an interval or an alarm.
+ *  @threads any */
 TR_API TR_MUST_CHECK tr_err_t tr_runtime_select(tr_runtime *rt, tr_branch_t *branches, size_t count,
                                                 tr_duration_t timeout, size_t *out_index);
 

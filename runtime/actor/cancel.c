@@ -23,16 +23,18 @@ create(tri_worker *here, tri_system_op_t op, size_t size, tr_ref_t caller, uint3
     return msg;
 }
 
-static void
+// Takes the message. False: nobody is there.
+static bool
 post(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_ref_t to)
 {
     tri_actor *target = tri_table_find(&rt->table, to);
     if (target == NULL) {
         tri_destroy_message(rt, here, msg);
-        return;
+        return false;
     }
     msg->generation = (uint32_t)(to.raw >> 32);
     tri_actor_post(here, target, &msg->parcel, true);
+    return true;
 }
 
 void
@@ -42,7 +44,7 @@ tri_cancel_chase(tr_runtime *rt, tri_worker *here, tr_ref_t caller, uint32_t req
     tr_message *cancel = create(here, TRI_SYSTEM_CANCEL, sizeof is_late, caller, request);
     if (cancel != NULL) {
         memcpy(cancel->value, &is_late, sizeof is_late);
-        post(rt, here, cancel, callee);
+        (void)post(rt, here, cancel, callee);
     }
 }
 
@@ -136,10 +138,11 @@ tri_cancel_follow(tri_actor *actor, tr_message *delegated)
 {
     tri_worker *here = tri_actor_worker(actor);
     tr_ref_t to = *(const tr_ref_t *)(const void *)delegated->value;
-    bool is_mine = delegated->generation == TRI_PEEK(&actor->generation);
-    if (is_mine && !tri_request_follow(actor, delegated->request, to)) {
+    tr_ref_t caller = {(uint64_t)delegated->generation << 32 | actor->slot};
+    bool is_there = caller.raw == tri_actor_ref(actor).raw;
+    if (!is_there || !tri_request_follow(actor, delegated->request, to)) {
         // It has been answered, or given up meanwhile, and the cancel found nothing.
-        tri_cancel_chase(actor->rt, here, tri_actor_ref(actor), delegated->request, to, false);
+        tri_cancel_chase(actor->rt, here, caller, delegated->request, to, false);
     }
     tri_destroy_message(actor->rt, here, delegated);
 }
@@ -179,8 +182,8 @@ tr_delegate(tr_self *self, tr_ref_t to)
     tri_call_mark_answered(self);
     if ((mine->meta & TRI_MSG_OUTSIDE) != 0) {
         tri_destroy_message(self->rt, here, notice); // a thread outside asks nobody else
-    } else {
-        post(self->rt, here, notice, mine->sender);
+    } else if (!post(self->rt, here, notice, mine->sender)) {
+        tri_cancel_chase(self->rt, here, mine->sender, mine->request, to, false);
     }
     return TR_OK;
 }

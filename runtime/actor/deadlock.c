@@ -2,7 +2,6 @@
 
 #include "actor/call.h"
 #include "actor/mailbox.h"
-#include "actor/resource.h"
 #include "actor/runtime.h"
 #include "actor/system.h"
 
@@ -19,6 +18,7 @@ typedef struct tri_probe {
     uint32_t hops;
     tri_edge_kind_t kind; // of the edge that it came along
     const void *lock;
+    bool (*keeps_waiting)(tri_actor *holder, const void *lock, tr_ref_t waiter);
     bool is_cut; // not all of the path is there
     size_t path_size;
     char path[PATH_BYTES];
@@ -38,8 +38,8 @@ may_close(const tri_actor *self, uint64_t to)
         if (next == NULL || next == self) {
             return next == self;
         }
-        // pairs(deadlock.edge) relaxed: ordered by the fences of both sides.
-        to = atomic_load_explicit(&next->blocked_on, memory_order_relaxed);
+        // pairs(deadlock.edge) seq_cst: after mine was published.
+        to = atomic_load_explicit(&next->blocked_on, memory_order_seq_cst);
     }
     return false; // a cycle of others, who see to it themselves
 }
@@ -85,6 +85,7 @@ send_on(tri_actor *actor, tr_message *msg, const tri_edge_t *edge)
     append_path(probe, actor, edge);
     probe->kind = edge->kind;
     probe->lock = edge->lock;
+    probe->keeps_waiting = edge->keeps_waiting;
     msg->sender = tri_actor_ref(actor);
     msg->request = edge->request;
     msg->generation = (uint32_t)(edge->to.raw >> 32);
@@ -149,7 +150,7 @@ owes_room(const tri_actor *actor, const tr_message *probe)
 
 // Whether who sent the probe here waits for this actor indeed.
 static bool
-is_waited_for(const tri_actor *actor, const tr_message *msg)
+is_waited_for(tri_actor *actor, const tr_message *msg)
 {
     const tri_probe *probe = (const tri_probe *)(const void *)msg->value;
     switch (probe->kind) {
@@ -160,7 +161,7 @@ is_waited_for(const tri_actor *actor, const tr_message *msg)
     case TRI_EDGE_START:
         return tri_actor_phase(actor) == TRI_PHASE_STARTING;
     case TRI_EDGE_LOCK:
-        return tri_resource_holds(actor, probe->lock);
+        return probe->keeps_waiting(actor, probe->lock, msg->sender);
     }
     return false;
 }
@@ -227,9 +228,8 @@ tri_deadlock_look(tri_actor *actor)
         return;
     }
     actor->wait_number++;
-    TRI_SHOW(&actor->blocked_on, on);
-    // pairs(deadlock.edge) seq_cst: mine is published before I look at theirs.
-    atomic_thread_fence(memory_order_seq_cst);
+    // pairs(deadlock.edge) seq_cst: before I look at theirs.
+    atomic_store_explicit(&actor->blocked_on, on, memory_order_seq_cst);
     tri_edge_t edge;
     for (size_t i = 0; wait->edge(wait, i, &edge); i++) {
         if (may_close(actor, edge.to.raw)) {

@@ -13,7 +13,7 @@
 //             still owes what it is waited for and still waits itself. An answer given before that
 //             is in the inbox of who waits for it before the probe can come there. A probe that
 //             arrives where it began has proved the cycle, and that wait fails.
-// Pairs       blocked_on: a store, a seq_cst fence, and loads, on all sides.
+// Pairs       blocked_on: a store and then loads of the others', all seq_cst, on all sides.
 #ifndef TRI_ACTOR_DEADLOCK_H
 #define TRI_ACTOR_DEADLOCK_H
 

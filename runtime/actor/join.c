@@ -18,6 +18,7 @@ struct join {
     size_t count;
     bool ends_with_success; // one that succeeds is enough; else one that fails is
     size_t decisive;        // which that was; `count`: none, all are done
+    size_t last;            // the last one that was seen not to be done
 };
 
 // Over when one decides, or all are done.
@@ -30,6 +31,7 @@ is_over(tri_wait *wait, tri_actor *actor)
     for (size_t i = 0; i < join->count; i++) {
         if (!tr_future_is_done(join->futures[i])) {
             are_all_done = false;
+            join->last = i;
         } else if ((tri_future_error(join->futures[i]) == TR_OK) == join->ends_with_success) {
             join->decisive = i;
             return true;
@@ -100,18 +102,19 @@ tr_try_join(tr_self *self, tr_future *const *futures, size_t count)
     return err;
 }
 
-// The one that was done last is not known any more: the last in order stands for it.
+// Where several have failed since the last look, the last of them in order stands for the last.
 tr_err_t
 tr_first_ok(tr_self *self, tr_future *const *futures, size_t count, const tr_type_t *expect,
             void *out, size_t *out_index)
 {
-    struct join join = {.futures = futures, .count = count, .ends_with_success = true};
     if (count == 0) {
         return TR_EINVAL;
     }
+    struct join join = {
+        .futures = futures, .count = count, .ends_with_success = true, .last = count - 1};
     tr_err_t err = wait_for(self, &join);
     if (err == TR_OK && join.decisive == count) {
-        err = tri_future_error(futures[count - 1]);
+        err = tri_future_error(futures[join.last]);
     }
     if (err != TR_OK) {
         cancel_all(self, futures, count);
@@ -129,21 +132,21 @@ tr_err_t
 tr_hedge(tr_self *self, tr_ref_t first, tr_ref_t second, const tr_type_t *type, const void *value,
          tr_duration_t delay, const tr_type_t *expect, void *out, tr_duration_t timeout)
 {
-    tr_future *futures[2] = {tr_call_begin(self, first, type, value, timeout), NULL};
-    int64_t overall = tri_wait_deadline(self, timeout);
+    int64_t overall = tri_wait_deadline(self, timeout); // waiting for room counts
     int64_t hedge_at = tri_wait_deadline(self, delay);
+    tr_future *futures[2] = {tr_call_begin(self, first, type, value, timeout), NULL};
     tr_err_t err = TR_OK;
     if (!tr_future_is_done(futures[0])) {
         err = tri_park_for(self->rt, self, &tri_future_ops, futures[0], hedge_at);
     }
-    if (err == TR_OK && tri_future_error(futures[0]) == TR_OK) {
+    tr_duration_t left = {overall == INT64_MAX ? INT64_MAX : overall - tr_now_ns(self)};
+    if (err == TR_OK && (left.ns <= 0 || tri_future_error(futures[0]) == TR_OK)) {
         return tri_future_take(self, futures[0], expect, out);
     }
-    if (err != TR_OK && (err != TR_ETIMEOUT || hedge_at >= overall)) {
+    if (err != TR_OK && (err != TR_ETIMEOUT || left.ns <= 0)) {
         tr_future_cancel(self, futures[0]);
         return err;
     }
-    tr_duration_t left = {overall == INT64_MAX ? INT64_MAX : overall - tr_now_ns(self)};
     futures[1] = tr_call_begin(self, second, type, value, left);
     return tr_first_ok(self, futures, 2, expect, out, NULL);
 }

@@ -239,16 +239,40 @@ tri_runtime_ended(tr_runtime *rt)
     pthread_mutex_unlock(&rt->lock);
 }
 
+void
+tri_runtime_hold(tr_runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    rt->holds++;
+    pthread_mutex_unlock(&rt->lock);
+}
+
+void
+tri_runtime_let_go(tr_runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    rt->holds--;
+    pthread_cond_broadcast(&rt->ended);
+    pthread_mutex_unlock(&rt->lock);
+}
+
+// Under the lock.
+static bool
+is_over(const tr_runtime *rt)
+{
+    return rt->has_ended && rt->holds == 0;
+}
+
 tr_err_t
 tr_runtime_wait(tr_runtime *rt, tr_duration_t timeout)
 {
     int64_t deadline = tri_clock_after(tri_clock_ns(), timeout.ns);
     bool in_time = true;
     pthread_mutex_lock(&rt->lock);
-    while (!rt->has_ended && in_time) {
+    while (!is_over(rt) && in_time) {
         in_time = tri_cond_wait_until(&rt->ended, &rt->lock, deadline);
     }
-    bool has_ended = rt->has_ended;
+    bool has_ended = is_over(rt);
     pthread_mutex_unlock(&rt->lock);
     return has_ended ? TR_OK : TR_ETIMEOUT;
 }
@@ -271,14 +295,16 @@ settle_mail(tr_runtime *rt)
 }
 
 void
-tri_runtime_destroy(tr_runtime *rt)
+tri_runtime_end(tr_runtime *rt)
 {
-    if (rt == NULL) {
-        return;
-    }
     tr_runtime_stop(rt);
     tr_err_t err = tr_runtime_wait(rt, TR_FOREVER);
     (void)err; // without a deadline it ends only when all have ended
+}
+
+void
+tri_runtime_destroy(tr_runtime *rt)
+{
     tri_sched_stop(&rt->sched);
     while (settle_mail(rt)) {
         // Taking mail may have sent some: answers, and watches that cross.

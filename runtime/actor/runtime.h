@@ -14,6 +14,7 @@
 
 typedef struct tri_port tri_port;
 typedef struct tri_channel tri_channel;
+typedef struct tri_lanes tri_lanes;
 
 struct tr_runtime {
     tri_sched sched;
@@ -25,8 +26,9 @@ struct tr_runtime {
     void *log_arg;
     _Atomic uint32_t next_place; // TR_PLACE_ANY, in turn
     pthread_mutex_t lock;        // what follows, and actors' own names
-    pthread_cond_t ended;        // signalled when the root has ended
+    pthread_cond_t ended;        // signalled when the root has ended, or a hold
     bool has_ended;
+    uint32_t holds;        // what may outlast the actors, and the end waits for
     tri_port *ports;       // idle ones
     tri_channel *channels; // idle ones, the longest idle first
     tri_channel *last_channel;
@@ -36,15 +38,26 @@ struct tr_runtime {
         const tr_type_t *type;
     } reported[TRI_REPORTED_MAX]; // unhandled types that the log has named
     uint32_t reported_count;
-    void *inspect; // the trace server, owned by the layer above
+    tri_lanes *lanes; // of blocking work, owned by the layer above
+    void *inspect;    // the trace server, likewise
 };
 
-// A runtime without a trace server. tr_runtime_create adds it.
+// A runtime without lanes and trace server. tr_runtime_create adds them.
 tr_err_t tri_runtime_create(const tr_runtime_opts_t *opts, tr_runtime **out);
+
+// End all actors, and wait until they have and until nothing holds the end.
+void tri_runtime_end(tr_runtime *rt);
+
+// Free everything, after that.
 void tri_runtime_destroy(tr_runtime *rt);
 
 // The root actor has ended: whoever waits may go on.
 void tri_runtime_ended(tr_runtime *rt);
+
+// Something goes on that the end of the runtime has to wait for, though its actor ends first: said
+// before the actor has ended. And it is over. Any thread.
+void tri_runtime_hold(tr_runtime *rt);
+void tri_runtime_let_go(tr_runtime *rt);
 
 // One line to the log.
 TRI_PRINTF(3, 4) void tri_log(tr_runtime *rt, tr_log_level_t level, const char *format, ...);

@@ -31,7 +31,8 @@ tri_stash_take(tri_actor *actor, bool is_handled)
         return false;
     }
     actor->is_stashing = false;
-    if (!is_handled) {
+    // A request that nobody wants any more waits for no later handler.
+    if (!is_handled || actor->is_unwanted) {
         msg->meta &= ~(uint64_t)TRI_MSG_CHARGED;
         tri_mailbox_discharge(actor, tri_message_charge_of(msg));
         return false;

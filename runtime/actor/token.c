@@ -79,6 +79,7 @@ tr_defer(tr_self *self, tr_token **out)
     room_of(token)->sender = self->in_hand->sender;
     room_of(token)->request = self->in_hand->request;
     token->deadline_ns = tri_message_deadline(self->in_hand);
+    token->is_unwanted = self->is_unwanted;
     adopt(self, token);
     tri_call_mark_answered(self);
     *out = token;

@@ -103,9 +103,8 @@ tri_wait_is_stopped(const tri_actor *self)
     return self->is_stopping && tri_actor_handler(self) != TRI_HANDLER_STOP;
 }
 
-// Why a wait must not even begin.
-static tr_err_t
-refusal(const tri_actor *self, int64_t deadline_ns)
+tr_err_t
+tri_wait_refusal(const tri_actor *self, int64_t deadline_ns)
 {
     int64_t now_ns = tri_actor_worker(self)->now_ns;
     bool is_over = tri_wait_is_stopped(self) || tri_cancel_is_over(self, now_ns);
@@ -161,7 +160,7 @@ tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline
     if (!wait->is_done && wait->is_ready != NULL && wait->is_ready(wait, self)) {
         tri_wait_settle(wait, TR_OK);
     }
-    tr_err_t err = wait->is_done ? TR_OK : refusal(self, deadline_ns);
+    tr_err_t err = wait->is_done ? TR_OK : tri_wait_refusal(self, deadline_ns);
     if (err != TR_OK) {
         refuse(self, wait);
         return err;

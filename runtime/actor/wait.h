@@ -17,7 +17,8 @@ typedef struct tri_edge {
     tr_ref_t to;
     tri_edge_kind_t kind;
     uint32_t request;
-    const void *lock;
+    const void *lock; // and whether its holder keeps `waiter` waiting for it; see sync/lock.h
+    bool (*keeps_waiting)(tri_actor *holder, const void *lock, tr_ref_t waiter);
     const tr_type_t *type; // of the message in question; NULL: none
 } tri_edge_t;
 
@@ -54,6 +55,10 @@ bool tri_wait_is_stopped(const tri_actor *self);
 // when the actor is told to stop; TR_ENOMEM when there is no stack to go on with. Does not return
 // when the actor is killed. `what` is static text.
 tr_err_t tri_wait_for(tri_actor *self, tri_wait *wait, const char *what, int64_t deadline_ns);
+
+// Why a wait that begins now would be refused: what tri_wait_for would return at once; TR_OK where
+// it may begin. For who does something for the sake of the wait first.
+tr_err_t tri_wait_refusal(const tri_actor *self, int64_t deadline_ns);
 
 // Before an operation that may be over without a wait: a handler that does many such in a row lets
 // others run now and then, and hears of a stop. TR_OK or TR_ECANCELED. Does not return when the

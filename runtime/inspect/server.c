@@ -12,7 +12,6 @@
 #include "inspect/server.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <uv.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "inspect/client.h"
 #include "inspect/socket.h"
 #include "troupe/trace.h"
@@ -222,26 +222,11 @@ run(void *arg)
     return NULL;
 }
 
-// Signals that a fault raises on the thread itself stay as they are.
 static tr_err_t
 thread_start(tri_inspect *server)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-    sigset_t blocked;
-    sigset_t before;
-    (void)sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        (void)sigdelset(&blocked, faults[i]);
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    int status = pthread_create(&server->thread, NULL, run, server);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (status != 0) {
-        return TR_ELIMIT;
-    }
-    server->has_thread = true;
-    (void)pthread_setname_np(server->thread, "troupe-inspect");
-    return TR_OK;
+    server->has_thread = tri_thread_start(&server->thread, "troupe-inspect", run, server);
+    return server->has_thread ? TR_OK : TR_ELIMIT;
 }
 
 tr_err_t

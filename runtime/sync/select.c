@@ -1,6 +1,7 @@
 #include "sync/select.h"
 
 #include "actor/future.h"
+#include "actor/due.h"
 #include "actor/runtime.h"
 #include "actor/token.h"
 #include "base/clock.h"
@@ -46,6 +47,18 @@ tr_branch_t
 tr_when_next(tr_set *set)
 {
     return tri_branch(&tri_set_next_ops, set);
+}
+
+tr_branch_t
+tr_when_tick(tr_interval *interval)
+{
+    return tri_branch(&tri_tick_ops, interval);
+}
+
+tr_branch_t
+tr_when_alarm(tr_alarm *alarm)
+{
+    return tri_branch(&tri_alarm_ops, alarm);
 }
 
 static tr_err_t

@@ -106,6 +106,26 @@ print_without_end(tr_self *self, void *state, const tr_message *msg)
 }
 
 static tr_err_t
+sleep_on(void *arg)
+{
+    (void)arg;
+    say("stuck");
+    for (;;) {
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
+    return TR_OK;
+}
+
+// Its handler can be stopped, and what it has begun cannot.
+static tr_err_t
+block_without_end(tr_self *self, void *state, const tr_message *msg)
+{
+    (void)state;
+    (void)msg;
+    return tr_blocking(self, TR_LANE_FILE, &(tr_job_t){.fn = sleep_on}, TR_FOREVER);
+}
+
+static tr_err_t
 fail(tr_self *self, void *state, const tr_message *msg)
 {
     (void)state;
@@ -144,6 +164,11 @@ static const tr_behavior_t stuck = {
     .name = "stuck", .state_size = 2, .start = good_start, .receive = never_return};
 static const tr_behavior_t printing = {
     .name = "printing", .state_size = 2, .start = good_start, .receive = print_without_end};
+static const tr_behavior_t blocking = {.name = "blocking",
+                                       .state_size = 2,
+                                       .start = good_start,
+                                       .receive = block_without_end,
+                                       .stop = good_stop};
 static const tr_behavior_t failing = {
     .name = "failing", .state_size = 2, .start = good_start, .receive = fail, .stop = good_stop};
 static const tr_behavior_t unborn = {.name = "unborn", .start = fail_to_start, .receive = ignore};
@@ -157,9 +182,9 @@ typedef struct play_t {
 } play_t;
 
 static const play_t plays[] = {
-    {"orderly", &good},      {"lingering", &lingering}, {"stuck", &stuck},
-    {"printing", &printing}, {"failing", &failing},     {"unborn", &unborn},
-    {"slow", &slow},         {"threads", &good},        {"masked", &good},
+    {"orderly", &good},    {"lingering", &lingering}, {"stuck", &stuck}, {"printing", &printing},
+    {"failing", &failing}, {"unborn", &unborn},       {"slow", &slow},   {"threads", &good},
+    {"masked", &good},     {"blocking", &blocking},
 };
 
 static void *

@@ -240,6 +240,16 @@ Test(main, handler_that_never_returns_on_the_only_worker_is_left_behind)
     expect_in(s.complained, "does not return");
 }
 
+Test(main, blocking_work_that_never_returns_is_left_behind)
+{
+    service_t s;
+    RUN(&s, "blocking", "--shutdown-ms", "50", "--workers", "2");
+    await_line(&s, "stuck\n");
+    kill(s.pid, SIGTERM);
+    expect_exit(&s, TR_EXIT_ABANDONED);
+    expect_in(s.said, "-b\n"); // its actor ended in order
+}
+
 Test(main, third_signal_leaves_at_once)
 {
     service_t s;

@@ -427,3 +427,38 @@ Test(call, ends_with_its_own_timeout_when_that_is_earlier)
     cr_assert(ge(i64, c.took_ns, 4000000));
     troupe_end(rt);
 }
+
+static tr_err_t
+tell_left(tr_self *self, void *arg)
+{
+    *(tr_duration_t *)arg = tr_deadline_left(self);
+    return TR_OK;
+}
+
+static tr_err_t
+tell_left_in_the_end(tr_self *self, void *arg)
+{
+    expect_err(tr_sleep(self, TR_FOREVER), TR_ETIMEOUT);
+    return tell_left(self, arg);
+}
+
+Test(call, tells_its_callee_how_much_time_is_left)
+{
+    tr_runtime *rt = troupe_begin(2);
+    tr_duration_t left = {-1};
+    part role = {.start = tell_left, .arg = &left};
+    tr_ref_t callee = puppet_at(rt, 0, &role);
+    cr_assert(eq(i64, left.ns, INT64_MAX)); // no message, no deadline
+    question q = {.to = callee, .fn = tell_left, .arg = &left, .timeout = tr_seconds(10)};
+    assert_ok(ask_from_puppet(rt, &q));
+    cr_assert(gt(i64, left.ns, 0));
+    cr_assert(le(i64, left.ns, INT64_C(10000001024))); // a deadline is rounded up by so little
+    assert_ok(troupe_prompt(rt, callee, tell_left, &left));
+    assert_ok(troupe_act(rt, callee, do_nothing, NULL));
+    cr_assert(eq(i64, left.ns, INT64_MAX));
+    question late = {.to = callee, .fn = tell_left_in_the_end, .arg = &left, .timeout = tr_ms(3)};
+    assert_err(ask_from_puppet(rt, &late), TR_ETIMEOUT);
+    assert_ok(troupe_act(rt, callee, do_nothing, NULL));
+    cr_assert(eq(i64, left.ns, 0));
+    troupe_end(rt);
+}

@@ -204,6 +204,52 @@ Test(deadlock, through_a_full_mailbox)
     troupe_end(rt);
 }
 
+// A holds the lock and calls B, which wants it.
+typedef struct locker {
+    tr_mutex *m;
+    tr_ref_t to;
+    tr_err_t called, locked;
+} locker;
+
+static tr_err_t
+want_lock(tr_self *self, void *arg)
+{
+    locker *l = arg;
+    l->locked = tr_mutex_lock(self, l->m, tr_seconds(20));
+    if (l->locked == TR_OK) {
+        tr_mutex_unlock(self, l->m);
+    }
+    return TR_OK;
+}
+
+static tr_err_t
+call_with_lock(tr_self *self, void *arg)
+{
+    locker *l = arg;
+    tr_err_t err = tr_mutex_lock(self, l->m, tr_seconds(20));
+    if (err == TR_OK) {
+        l->called = tr_call(self, l->to, ACT_MSG(want_lock, l), TR_REPLY_NONE, tr_seconds(20));
+        tr_mutex_unlock(self, l->m);
+    }
+    return err;
+}
+
+Test(deadlock, through_a_mutex)
+{
+    tr_runtime *rt = begin(2);
+    locker l = {.called = TR_EBUSY};
+    assert_ok(tr_mutex_create(rt, &l.m));
+    for (uint32_t at = 0; at < 2; at++) {
+        l.to = puppet_at(rt, at, NULL);
+        assert_ok(troupe_act(rt, puppet_at(rt, 0, NULL), call_with_lock, &l));
+        assert_ok(l.called);
+        assert_err(l.locked, TR_EDEADLK);
+        cr_assert(strstr(path, "waits for a lock of") != NULL);
+    }
+    tr_mutex_destroy(l.m);
+    troupe_end(rt);
+}
+
 typedef struct parent {
     tr_ref_t self;
     tr_err_t spawned, called;

@@ -93,6 +93,69 @@ arm_timer(tr_self *self, void *arg)
 }
 
 static tr_err_t
+wait_for_tick(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_interval *interval = NULL;
+    tr_err_t err = tr_interval_create(self, tr_us(100), TR_TICK_SKIP, &interval);
+    cr_expect(err == TR_OK || interval == NULL);
+    return err != TR_OK ? err : tr_interval_tick(self, interval, tr_seconds(20), NULL);
+}
+
+static tr_err_t
+wait_for_alarm(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_alarm *alarm = NULL;
+    tr_err_t err = tr_alarm_create(self, tr_us(100), &alarm);
+    cr_expect(err == TR_OK || alarm == NULL);
+    return err != TR_OK ? err : tr_alarm_await(self, alarm, tr_seconds(20));
+}
+
+static _Atomic int drops;
+
+static tr_err_t
+count_up(void *arg)
+{
+    ++*(int *)arg;
+    return TR_OK;
+}
+
+static void
+count_drop(void *arg)
+{
+    drops += *(int *)arg >= 1;
+}
+
+// What does not come back is dropped, also where there was no memory for a copy.
+static tr_err_t
+block(tr_self *self, void *arg)
+{
+    int count = 1;
+    (void)arg;
+    drops = 0;
+    tr_err_t err =
+        tr_blocking(self, TR_LANE_CPU, &TR_JOB(count_up, &count, count_drop), TR_FOREVER);
+    while (err != TR_OK && drops == 0) {
+        expect_ok(tr_sleep(self, tr_ms(1)));
+    }
+    cr_expect(err == TR_OK ? count == 2 && drops == 0 : count == 1 && drops == 1);
+    return err;
+}
+
+static tr_err_t
+make_lane(tr_self *self, void *arg)
+{
+    char name[8];
+    tr_lane_t lane = {0};
+    snprintf(name, sizeof name, "%d", (int)((attempt *)arg)->after);
+    tr_lane_opts_t opts = {.name = name, .threads = 1, .queue_bound = 1};
+    tr_err_t err = tr_lane_create(self, &opts, &lane);
+    cr_expect(err == TR_OK || lane.number == 0);
+    return err;
+}
+
+static tr_err_t
 take_memory(tr_self *self, void *arg)
 {
     (void)arg;
@@ -205,6 +268,26 @@ Test(no_memory, for_a_monitor)
 Test(no_memory, for_a_timer)
 {
     at_every_place(arm_timer);
+}
+
+Test(no_memory, for_an_interval)
+{
+    at_every_place(wait_for_tick);
+}
+
+Test(no_memory, for_an_alarm)
+{
+    at_every_place(wait_for_alarm);
+}
+
+Test(no_memory, for_blocking_work)
+{
+    at_every_place(block);
+}
+
+Test(no_memory, for_a_lane)
+{
+    at_every_place(make_lane);
 }
 
 Test(no_memory, for_memory)
