@@ -51,47 +51,42 @@ static const tr_behavior_t till = {
 
 // ---- the till, behind a mutex
 
-struct box {
-    tr_mutex *lock;
-    uint32_t coins; // under `lock`
-    tr_ref_t till;  // the other one
-};
+static tr_mutex *lock;
+static uint32_t guarded; // under `lock`
 
 static tr_err_t
-put_one(tr_self *self, struct box *b)
+put_one(tr_self *self)
 {
-    tr_err_t err = tr_mutex_lock(self, b->lock, tr_seconds(5));
+    tr_err_t err = tr_mutex_lock(self, lock, tr_seconds(5));
     if (err == TR_OK || err == TR_EOWNERDEAD) { // mine too, and a number is never half written
-        uint32_t seen = b->coins;
+        uint32_t seen = guarded;
         err = tr_sleep(self, tr_ms(1)); // the next who comes waits for the mutex
-        b->coins = seen + 1;
-        tr_mutex_unlock(self, b->lock);
+        guarded = seen + 1;
+        tr_mutex_unlock(self, lock);
     }
     return err;
 }
 
-// ---- people: each is a task
+// ---- three people, each a task, and who invited them
 
 static tr_err_t
 put_many(tr_self *self, void *arg)
 {
-    struct box *b = *(struct box **)arg;
+    const tr_ref_t *to = arg;
     tr_err_t err = TR_OK;
     for (int i = 0; i < COINS && err == TR_OK; i++) {
-        err = tr_call(self, b->till, TR_MSG(put), TR_REPLY_NONE, tr_seconds(5));
-        err = err == TR_OK ? put_one(self, b) : err;
+        err = tr_call(self, *to, TR_MSG(put), TR_REPLY_NONE, tr_seconds(5));
+        err = err == TR_OK ? put_one(self) : err;
     }
     return err;
 }
 
-// ---- the shop, which has the box
-
 static tr_err_t
-let_all_put(tr_self *self, struct box *b)
+let_all_put(tr_self *self, tr_ref_t to)
 {
     tr_future *people[PEOPLE];
     for (int i = 0; i < PEOPLE; i++) {
-        people[i] = tr_task(self, put_many, &b, sizeof b, TR_FOREVER); // no child outlives me
+        people[i] = tr_task(self, put_many, &to, sizeof to, TR_FOREVER);
     }
     tr_err_t err = tr_try_join(self, people, PEOPLE);
     for (int i = 0; i < PEOPLE && err == TR_OK; i++) {
@@ -101,56 +96,39 @@ let_all_put(tr_self *self, struct box *b)
 }
 
 static tr_err_t
-shop_start(tr_self *self, void *state, const void *arg)
+host_receive(tr_self *self, void *state, const tr_message *msg)
 {
-    (void)self;
-    *(struct box *)state = *(const struct box *)arg;
-    return TR_OK;
-}
-
-static tr_err_t
-shop_receive(tr_self *self, void *state, const tr_message *msg)
-{
-    struct box *b = state;
+    (void)state;
+    tr_ref_t to;
     const amount *a;
     if (tr_as(compare, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_err_t err = let_all_put(self, b);
-    if (err == TR_OK) {
-        err = tr_call(self, b->till, TR_MSG(count), TR_REPLY(amount, &a), tr_seconds(5));
-    }
+    tr_err_t err = tr_spawn(self, &(tr_spawn_opts_t){.behavior = &till}, &to);
+    err = err == TR_OK ? let_all_put(self, to) : err;
+    err =
+        err == TR_OK ? tr_call(self, to, TR_MSG(count), TR_REPLY(amount, &a), tr_seconds(5)) : err;
     if (err != TR_OK) {
         return err;
     }
     printf("the actor has %" PRIu32 " coins\n", a->coins);
-    printf("the mutex guards %" PRIu32 " coins\n", b->coins);
+    printf("the mutex guards %" PRIu32 " coins\n", guarded);
     return tr_reply(self, TR_MSG(tr_done));
 }
 
-static const tr_behavior_t shop = {
-    .name = "shop",
-    .state_size = sizeof(struct box),
-    .start = shop_start,
-    .receive = shop_receive,
-};
+static const tr_behavior_t host = {.name = "host", .receive = host_receive};
 
 int
 main(void)
 {
     tr_runtime *rt = NULL;
     tr_ref_t ref;
-    struct box box = {.coins = 0};
     tr_err_t err = tr_runtime_create(NULL, &rt);
     if (err == TR_OK) {
-        err = tr_mutex_create(rt, &box.lock);
+        err = tr_mutex_create(rt, &lock);
     }
     if (err == TR_OK) {
-        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &till}, &box.till);
-    }
-    if (err == TR_OK) {
-        tr_spawn_opts_t opts = {.behavior = &shop, .arg = &box, .arg_size = sizeof box};
-        err = tr_runtime_spawn(rt, &opts, &ref);
+        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &host}, &ref);
     }
     if (err == TR_OK) {
         err = tr_runtime_call(rt, ref, TR_MSG(compare), TR_REPLY_NONE, tr_seconds(10));
@@ -160,7 +138,7 @@ main(void)
         err = tr_runtime_wait(rt, tr_seconds(10));
     }
     if (err == TR_OK) {
-        tr_mutex_destroy(box.lock); // after all who use it
+        tr_mutex_destroy(lock); // after all who use it, and before the runtime
     }
     tr_runtime_destroy(rt);
     return err == TR_OK ? 0 : 1;

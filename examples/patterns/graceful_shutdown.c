@@ -2,7 +2,7 @@
 //
 //     build/examples/patterns/graceful_shutdown
 //
-// tr_runtime_stop tells every actor to end: children before their parent, the youngest first. So
+// tr_runtime_stop tells every actor to end: children before parents, the youngest first. So
 // whoever was spawned later may count on those that were there before. What the packer waits for
 // returns TR_ECANCELED; it puts the order back on the shelf, which is still there, behind a shield,
 // because nothing else may wait now. Then the stop handlers run, each once. Who does not come to an
@@ -14,7 +14,6 @@
 //     the shelf has 1 order
 //     the packer goes home
 //     the shelf is locked with 1 order in it
-//     the house is closed
 //     all is at rest: TR_OK
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@
 TR_MESSAGE_EMPTY(put_back);
 TR_MESSAGE_EMPTY(pack);
 
-// ---- the shelf, the older child
+// ---- the shelf, the older of the two
 
 static tr_err_t
 shelf_receive(tr_self *self, void *state, const tr_message *msg)
@@ -51,7 +50,7 @@ static const tr_behavior_t shelf = {
     .stop = shelf_stop,
 };
 
-// ---- the packer, the younger one
+// ---- the packer, the younger
 
 static tr_err_t
 packer_start(tr_self *self, void *state, const void *arg)
@@ -106,56 +105,21 @@ static const tr_behavior_t packer = {
     .stop = packer_stop,
 };
 
-// ---- the house, their parent
-
-static tr_err_t
-house_start(tr_self *self, void *state, const void *arg)
-{
-    (void)arg;
-    tr_ref_t older;
-    tr_err_t err = tr_spawn(self, &(tr_spawn_opts_t){.behavior = &shelf}, &older);
-    if (err != TR_OK) {
-        return err;
-    }
-    tr_spawn_opts_t opts = {.behavior = &packer, .arg = &older, .arg_size = sizeof older};
-    return tr_spawn(self, &opts, state);
-}
-
-static tr_err_t
-house_receive(tr_self *self, void *state, const tr_message *msg)
-{
-    const tr_ref_t *younger = state;
-    return tr_as(pack, msg) != NULL ? tr_delegate(self, *younger) : TR_EUNHANDLED;
-}
-
-static void
-house_stop(tr_self *self, void *state, tr_err_t reason)
-{
-    (void)self;
-    (void)state;
-    (void)reason;
-    puts("the house is closed");
-}
-
-static const tr_behavior_t house = {
-    .name = "house",
-    .state_size = sizeof(tr_ref_t),
-    .start = house_start,
-    .receive = house_receive,
-    .stop = house_stop,
-};
-
 int
 main(void)
 {
     tr_runtime *rt = NULL;
-    tr_ref_t ref;
+    tr_ref_t older, younger;
     tr_err_t err = tr_runtime_create(NULL, &rt);
     if (err == TR_OK) {
-        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &house}, &ref);
+        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &shelf}, &older);
     }
     if (err == TR_OK) {
-        err = tr_runtime_call(rt, ref, TR_MSG(pack), TR_REPLY_NONE, tr_seconds(5));
+        tr_spawn_opts_t opts = {.behavior = &packer, .arg = &older, .arg_size = sizeof older};
+        err = tr_runtime_spawn(rt, &opts, &younger);
+    }
+    if (err == TR_OK) {
+        err = tr_runtime_call(rt, younger, TR_MSG(pack), TR_REPLY_NONE, tr_seconds(5));
     }
     if (err == TR_OK) {
         tr_runtime_stop(rt); // returns at once; tr_main does this at SIGTERM

@@ -1,172 +1,137 @@
-// then_callback.c: a shop that takes the next order while the warehouse looks for the first.
+// then_callback.c: a dashboard that shows what it knows while it asks for more.
 //
 //     build/examples/patterns/then_callback
 //
 // A handler that waits takes no other message. One that says tr_call_then does not wait: it
 // returns, the actor is open to the next message, and a function runs between two of them when the
-// answer is there, or the error. Several may be under way, in the middle of anything: what the
-// function needs to know of its own call is in `arg`, here the token of the customer, and not in
-// the state.
+// answer is there, or the error. Several may be under way, so what the function needs to know of
+// its own call is in `arg`; here that is the room asked for, which is part of the state and lives
+// as long.
 //
 // Prints:
-//     the shop has 2 orders under way
-//     the book: 1 piece
-//     the lamp: TR_ENOTFOUND
-//     the shop has 0 orders under way
+//     kitchen: asking; cellar: TR_EDEAD
+//     kitchen: 21 degrees; cellar: TR_EDEAD
 #include <inttypes.h>
 #include <stdio.h>
 #include <troupe/troupe.h>
 
-#define ITEM(F, T)  F(T, str, item)
-#define COUNT(F, T) F(T, u32, count)
-TR_MESSAGE(order, ITEM);
-TR_MESSAGE(fetch, ITEM);
-TR_MESSAGE(pieces, COUNT);
-TR_MESSAGE_EMPTY(status); // answered with pieces
-TR_MESSAGE_EMPTY(unlock); // the warehouse finds nothing before
-TR_MESSAGE_EMPTY(visit);
+#define DEGREES(F, T) F(T, i32, degrees)
+TR_MESSAGE(reading, DEGREES);
+TR_MESSAGE_EMPTY(measure);
+TR_MESSAGE_EMPTY(warm_up); // a sensor measures nothing before
+TR_MESSAGE_EMPTY(refresh);
+TR_MESSAGE_EMPTY(show);
 
-// ---- the shop
+// ---- the dashboard
 
-struct shop {
-    tr_ref_t warehouse;
-    uint32_t under_way;
+struct room {
+    const char *name;
+    tr_ref_t sensor;
+    bool is_asking;
+    tr_err_t err;
+    int32_t degrees;
 };
 
 static tr_err_t
-shop_start(tr_self *self, void *state, const void *arg)
+on_measured(tr_self *self, void *state, tr_err_t err, const tr_message *answer, void *arg)
 {
     (void)self;
-    ((struct shop *)state)->warehouse = *(const tr_ref_t *)arg;
+    (void)state;
+    struct room *r = arg;
+    const reading *now = err == TR_OK ? tr_as(reading, answer) : NULL;
+    r->is_asking = false;
+    r->err = err == TR_OK && now == NULL ? TR_ETYPE : err;
+    r->degrees = now != NULL ? now->degrees : 0;
     return TR_OK;
 }
 
 static tr_err_t
-on_fetched(tr_self *self, void *state, tr_err_t err, const tr_message *answer, void *arg)
+dashboard_start(tr_self *self, void *state, const void *arg)
 {
-    struct shop *s = state;
-    tr_token *customer = arg;
-    s->under_way--;
-    if (err != TR_OK) {
-        tr_token_reply_error(self, customer, err);
-        return TR_OK;
-    }
-    return tr_token_reply(self, customer, tr_message_type(answer), tr_message_value(answer));
+    (void)self;
+    struct room *rooms = state;
+    rooms[0] = (struct room){.name = "kitchen", .sensor = *(const tr_ref_t *)arg};
+    rooms[1] = (struct room){.name = "cellar", .sensor = TR_REF_NONE}; // was never built in
+    return TR_OK;
 }
 
 static tr_err_t
-take_order(tr_self *self, struct shop *s, const order *o)
+dashboard_receive(tr_self *self, void *state, const tr_message *msg)
 {
-    tr_token *customer;
-    tr_err_t err = tr_defer(self, &customer); // the duty to answer: on_fetched does
-    if (err == TR_OK) {
-        s->under_way++;
-        err = tr_call_then(self, s->warehouse, TR_MSG(fetch, .item = o->item), tr_seconds(5),
-                           on_fetched, customer);
+    struct room *rooms = state;
+    if (tr_as(refresh, msg) != NULL) {
+        tr_err_t err = TR_OK;
+        for (int i = 0; i < 2 && err == TR_OK; i++) {
+            err = tr_call_then(self, rooms[i].sensor, TR_MSG(measure), tr_seconds(5), on_measured,
+                               &rooms[i]);
+            rooms[i].is_asking = err == TR_OK; // on_measured runs later, never in the call
+        }
+        return err != TR_OK ? err : tr_reply(self, TR_MSG(tr_done));
     }
-    return err;
-}
-
-static tr_err_t
-shop_receive(tr_self *self, void *state, const tr_message *msg)
-{
-    struct shop *s = state;
-    if (tr_as(status, msg) != NULL) {
-        return tr_reply(self, TR_MSG(pieces, .count = s->under_way));
-    }
-    const order *o = tr_as(order, msg);
-    return o != NULL ? take_order(self, s, o) : TR_EUNHANDLED;
-}
-
-static const tr_behavior_t shop = {
-    .name = "shop",
-    .state_size = sizeof(struct shop),
-    .start = shop_start,
-    .receive = shop_receive,
-};
-
-// ---- the warehouse, and a customer
-
-static tr_err_t
-warehouse_receive(tr_self *self, void *state, const tr_message *msg)
-{
-    bool *is_open = state;
-    const fetch *f = tr_as(fetch, msg);
-    const tr_message *key;
-    if (f == NULL) {
+    if (tr_as(show, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_err_t err = *is_open ? TR_OK : tr_receive(self, TR_TYPES(unlock), &key, tr_seconds(5));
-    if (err != TR_OK) {
-        return err;
+    for (int i = 0; i < 2; i++) {
+        printf("%s: ", rooms[i].name);
+        if (rooms[i].is_asking || rooms[i].err != TR_OK) {
+            fputs(rooms[i].is_asking ? "asking" : tr_errname(rooms[i].err), stdout);
+        } else {
+            printf("%" PRId32 " degrees", rooms[i].degrees);
+        }
+        fputs(i == 0 ? "; " : "\n", stdout);
     }
-    *is_open = true;
-    return tr_str_equal(f->item, TR_STR("book")) ? tr_reply(self, TR_MSG(pieces, .count = 1))
-                                                 : tr_reply_error(self, TR_ENOTFOUND);
+    return tr_reply(self, TR_MSG(tr_done));
 }
 
-static const tr_behavior_t warehouse = {
-    .name = "warehouse",
-    .state_size = sizeof(bool),
-    .receive = warehouse_receive,
+static const tr_behavior_t dashboard = {
+    .name = "dashboard",
+    .state_size = 2 * sizeof(struct room),
+    .start = dashboard_start,
+    .receive = dashboard_receive,
 };
 
-static tr_err_t
-look_around(tr_self *self, tr_ref_t to)
-{
-    const pieces *p;
-    tr_err_t err = tr_call(self, to, TR_MSG(status), TR_REPLY(pieces, &p), tr_seconds(5));
-    if (err == TR_OK) {
-        printf("the shop has %" PRIu32 " orders under way\n", p->count);
-    }
-    return err;
-}
+// ---- a sensor
 
 static tr_err_t
-buy(tr_self *self, tr_ref_t to, tr_ref_t locked)
-{
-    const pieces *p;
-    tr_future *book = tr_call_begin(self, to, TR_MSG(order, TR_STR("book")), tr_seconds(5));
-    tr_future *lamp = tr_call_begin(self, to, TR_MSG(order, TR_STR("lamp")), tr_seconds(5));
-    tr_err_t err = look_around(self, to); // asked after both, and answered before both
-    err = err == TR_OK ? tr_send(self, locked, TR_MSG(unlock)) : err;
-    err = err == TR_OK ? tr_future_await(self, book, TR_REPLY(pieces, &p)) : err;
-    if (err != TR_OK) {
-        return err;
-    }
-    printf("the book: %" PRIu32 " piece\n", p->count);
-    printf("the lamp: %s\n", tr_errname(tr_future_await(self, lamp, TR_REPLY_NONE)));
-    return look_around(self, to);
-}
-
-static tr_err_t
-customer_receive(tr_self *self, void *state, const tr_message *msg)
+sensor_receive(tr_self *self, void *state, const tr_message *msg)
 {
     (void)state;
-    tr_ref_t to, where;
-    if (tr_as(visit, msg) == NULL) {
+    const tr_message *warm;
+    if (tr_as(measure, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_err_t err = tr_spawn(self, &(tr_spawn_opts_t){.behavior = &warehouse}, &where);
-    tr_spawn_opts_t opts = {.behavior = &shop, .arg = &where, .arg_size = sizeof where};
-    err = err == TR_OK ? tr_spawn(self, &opts, &to) : err;
-    err = err == TR_OK ? buy(self, to, where) : err;
-    return err == TR_OK ? tr_reply(self, TR_MSG(tr_done)) : err;
+    tr_err_t err = tr_receive(self, TR_TYPES(warm_up), &warm, TR_FOREVER);
+    err = err == TR_OK ? tr_reply(self, TR_MSG(reading, .degrees = 21)) : err;
+    return err == TR_OK ? tr_reply_to(self, warm, TR_MSG(tr_done)) : err;
 }
 
-static const tr_behavior_t customer = {.name = "customer", .receive = customer_receive};
+static const tr_behavior_t sensor = {.name = "sensor", .receive = sensor_receive};
 
 int
 main(void)
 {
     tr_runtime *rt = NULL;
-    tr_ref_t ref;
+    tr_ref_t ref, kitchen;
     tr_err_t err = tr_runtime_create(NULL, &rt);
     if (err == TR_OK) {
-        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &customer}, &ref);
+        err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &sensor}, &kitchen);
     }
     if (err == TR_OK) {
-        err = tr_runtime_call(rt, ref, TR_MSG(visit), TR_REPLY_NONE, tr_seconds(10));
+        tr_spawn_opts_t opts = {
+            .behavior = &dashboard, .arg = &kitchen, .arg_size = sizeof kitchen};
+        err = tr_runtime_spawn(rt, &opts, &ref);
+    }
+    if (err == TR_OK) {
+        err = tr_runtime_call(rt, ref, TR_MSG(refresh), TR_REPLY_NONE, tr_seconds(5));
+    }
+    if (err == TR_OK) {
+        err = tr_runtime_call(rt, ref, TR_MSG(show), TR_REPLY_NONE, tr_seconds(5));
+    }
+    if (err == TR_OK) {
+        err = tr_runtime_call(rt, kitchen, TR_MSG(warm_up), TR_REPLY_NONE, tr_seconds(5));
+    }
+    if (err == TR_OK) {
+        err = tr_runtime_call(rt, ref, TR_MSG(show), TR_REPLY_NONE, tr_seconds(5));
     }
     tr_runtime_destroy(rt);
     return err == TR_OK ? 0 : 1;
