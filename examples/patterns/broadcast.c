@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <troupe/troupe.h>
 
-#define KEPT 4
-
 #define NEWS(F, T)      F(T, u32, number)
 #define SUBSCRIBE(F, T) F(T, local(tr_broadcast_rx), paper)
 TR_MESSAGE(news, NEWS);
@@ -112,8 +110,7 @@ newsroom_receive(tr_self *self, void *state, const tr_message *msg)
     if (tr_as(publish_all, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_broadcast_opts_t opts = {.count = KEPT};
-    tr_err_t err = tr_broadcast_create(self, &opts, &paper, NULL);
+    tr_err_t err = tr_broadcast_create(self, &(tr_broadcast_opts_t){.count = 4}, &paper, NULL);
     err = err == TR_OK ? add_reader(self, paper, "Ada", &ada) : err;
     err = err == TR_OK ? add_reader(self, paper, "Bob", &bob) : err;
     err = err == TR_OK ? publish(self, paper, 1, 3) : err;

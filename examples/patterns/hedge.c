@@ -66,7 +66,7 @@ client_receive(tr_self *self, void *state, const tr_message *msg)
         return TR_EUNHANDLED;
     }
     tr_err_t err = tr_hedge(self, f->first, f->second, TR_MSG(look_up, .country = TR_STR("Peru")),
-                            tr_ms(300), TR_REPLY(capital, &c), tr_seconds(10));
+                            tr_ms(500), TR_REPLY(capital, &c), tr_seconds(10));
     return err != TR_OK ? tr_reply_error(self, err) : tr_reply(self, &capital_type, c);
 }
 

@@ -1,4 +1,4 @@
-// scope.c: three steps, 300 ms for all of them together, and time to clean up afterwards.
+// scope.c: three steps, 500 ms for all of them together, and time to clean up afterwards.
 //
 //     build/examples/patterns/scope
 //
@@ -57,7 +57,7 @@ baker_receive(tr_self *self, void *state, const tr_message *msg)
     if (tr_as(make_cake, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_err_t err = tr_scope_begin(self, tr_ms(300), &scope);
+    tr_err_t err = tr_scope_begin(self, tr_ms(500), &scope);
     if (err != TR_OK) {
         return err;
     }

@@ -53,7 +53,7 @@ ask_both(tr_self *self, const weather *w, const reading **out)
     tr_future *other = tr_call_begin(self, w->other, TR_MSG(measure), TR_FOREVER);
     tr_branch_t branches[] = {tr_when_done(one), tr_when_done(other)};
     size_t which;
-    tr_err_t err = tr_select(self, branches, 2, tr_ms(300), &which);
+    tr_err_t err = tr_select(self, branches, 2, tr_ms(500), &which);
     if (err != TR_OK) {
         tr_future_cancel(self, one);
         tr_future_cancel(self, other);

@@ -73,7 +73,7 @@ deliver(tr_self *self, tr_str_t to, int64_t takes_ms)
 }
 
 struct office {
-    tr_token *opened; // to be answered when it is closed
+    tr_token *opened; // to be answered when the first letter is delivered
 };
 
 static tr_err_t
@@ -92,19 +92,17 @@ office_receive(tr_self *self, void *state, const tr_message *msg)
         return TR_EUNHANDLED;
     }
     puts("the letter to Ada is delivered, and the office closes");
-    tr_exit(self);
-    return TR_OK;
+    tr_exit(self); // when this handler returns: the children first, then myself
+    return tr_token_reply(self, o->opened, TR_MSG(tr_done));
 }
 
 static void
 office_stop(tr_self *self, void *state, tr_err_t reason)
 {
+    (void)self;
+    (void)state;
     (void)reason;
-    struct office *o = state;
     puts("the office is closed");
-    if (tr_token_reply(self, o->opened, TR_MSG(tr_done)) != TR_OK) {
-        tr_token_reply_error(self, o->opened, TR_ENOMEM);
-    }
 }
 
 static const tr_behavior_t office = {

@@ -48,7 +48,7 @@ airline_receive(tr_self *self, void *state, const tr_message *msg)
     if (tr_as(seat_get, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    tr_err_t err = tr_sleep(self, tr_ms(10));
+    tr_err_t err = tr_sleep(self, tr_ms(100));
     return err != TR_OK ? err : tr_reply_error(self, TR_EFULL);
 }
 
