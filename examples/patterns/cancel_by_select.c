@@ -23,6 +23,7 @@ TR_MESSAGE(work, WORK);
 TR_MESSAGE(job, JOB);
 TR_MESSAGE(napping, NAPPING); // the two parts of a tr_cancel_t
 TR_MESSAGE_EMPTY(nap);
+TR_MESSAGE_EMPTY(are_you_there);
 TR_MESSAGE_EMPTY(direct);
 
 // ---- the worker
@@ -81,6 +82,9 @@ polisher_receive(tr_self *self, void *state, const tr_message *msg)
         tr_oneshot_close(stop);
         return err;
     }
+    if (tr_as(are_you_there, msg) != NULL) {
+        return tr_reply(self, TR_MSG(tr_done));
+    }
     return tr_as(nap, msg) != NULL ? take_nap(self) : TR_EUNHANDLED;
 }
 
@@ -110,10 +114,11 @@ let_sleep(tr_self *self, tr_ref_t who)
 {
     const napping *n;
     tr_err_t err = tr_call(self, who, TR_MSG(nap), TR_REPLY(napping, &n), tr_seconds(5));
-    if (err != TR_OK) {
-        return err;
+    if (err == TR_OK) {
+        err = tr_cancel(self, (tr_cancel_t){.actor = n->actor, .scope = n->scope});
     }
-    return tr_cancel(self, (tr_cancel_t){.actor = n->actor, .scope = n->scope});
+    return err == TR_OK ? tr_call(self, who, TR_MSG(are_you_there), TR_REPLY_NONE, tr_seconds(5))
+                        : err;
 }
 
 static tr_err_t

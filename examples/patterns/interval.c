@@ -8,40 +8,41 @@
 // rhythm, and each tick says how many they were.
 //
 // Prints:
-//     flash 1
-//     flash 2, after a long talk: at least 1 was left out
-//     flash 3
-//     flashes and those left out make up the time: yes
+//     4 flashes, and some left out
+//     together they make up the time: yes
 #include <inttypes.h>
 #include <stdio.h>
 #include <troupe/troupe.h>
 
 #define PERIOD_MS 100
-#define TALK_MS   250
+#define TALK_MS   180
 
 TR_MESSAGE_EMPTY(keep_watch);
 
 static tr_err_t
 flash(tr_self *self, tr_interval *beat, int64_t since_ns)
 {
-    uint64_t due = 0; // by now
-    tr_err_t err = TR_OK;
-    for (int i = 1; i <= 3 && err == TR_OK; i++) {
+    uint64_t flashes = 0;
+    uint64_t left_out = 0;
+    for (;;) {
         uint64_t missed;
-        err = tr_interval_tick(self, beat, TR_FOREVER, &missed);
+        tr_err_t err = tr_interval_tick(self, beat, TR_FOREVER, &missed);
         if (err != TR_OK) {
+            return err;
+        }
+        left_out += missed;
+        if (++flashes == 4) {
             break;
         }
-        due += 1 + missed;
-        printf("flash %d%s\n", i,
-               i == 2 && missed >= 1 ? ", after a long talk: at least 1 was left out" : "");
-        if (i == 1) {
-            err = tr_sleep(self, tr_ms(TALK_MS)); // two are due meanwhile
+        err = tr_sleep(self, tr_ms(TALK_MS)); // somebody has come up the stairs
+        if (err != TR_OK) {
+            return err;
         }
     }
     uint64_t periods = (uint64_t)(tr_now_ns(self) - since_ns) / (PERIOD_MS * 1000000);
-    printf("flashes and those left out make up the time: %s\n", due == periods ? "yes" : "no");
-    return err;
+    printf("%" PRIu64 " flashes, and %s left out\n", flashes, left_out == 0 ? "none" : "some");
+    printf("together they make up the time: %s\n", flashes + left_out == periods ? "yes" : "no");
+    return TR_OK;
 }
 
 static tr_err_t

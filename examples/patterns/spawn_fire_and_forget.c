@@ -73,7 +73,7 @@ deliver(tr_self *self, tr_str_t to, int64_t takes_ms)
 }
 
 struct office {
-    tr_token *opened; // to be answered when the first letter is delivered
+    tr_token *opened; // to be answered when it is closed
 };
 
 static tr_err_t
@@ -93,16 +93,19 @@ office_receive(tr_self *self, void *state, const tr_message *msg)
     }
     puts("the letter to Ada is delivered, and the office closes");
     tr_exit(self); // when this handler returns: the children first, then myself
-    return tr_token_reply(self, o->opened, TR_MSG(tr_done));
+    return TR_OK;
 }
 
 static void
 office_stop(tr_self *self, void *state, tr_err_t reason)
 {
-    (void)self;
-    (void)state;
     (void)reason;
+    struct office *o = state;
     puts("the office is closed");
+    if (o->opened != NULL) {
+        tr_err_t err = tr_token_reply(self, o->opened, TR_MSG(tr_done));
+        (void)err; // what is not answered is answered at the end of this life: TR_ENOREPLY
+    }
 }
 
 static const tr_behavior_t office = {

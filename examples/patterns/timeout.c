@@ -4,16 +4,17 @@
 //
 // Every call has a timeout. The deadline goes along with the request, and what its handler waits
 // for ends by then too, whatever timeout it asks for itself: the waiter would give the kitchen an
-// hour, but the guest leaves in half a second. Nobody cooks on for a guest who has gone, and nobody
-// has failed: to return TR_ETIMEOUT when the caller's time is over is no failure of the waiter.
+// hour, but the guest leaves in half a second, and nobody cooks on for a guest who has gone. An
+// error that is no fault of the handler's is answered, with tr_reply_error; to return it would end
+// the waiter.
 //
 // Prints:
 //     the waiter has at most 500 ms
 //     the kitchen has at most 500 ms
-//     the guest: TR_ETIMEOUT: the deadline passed first
+//     a guest with 500 ms: TR_ETIMEOUT
 //     the waiter has at most 20000 ms
 //     the kitchen has at most 200 ms
-//     the waiter: TR_ETIMEOUT of the kitchen, but the guest is still here and is told
+//     a guest with 20000 ms, and a kitchen with 200: TR_ETIMEOUT
 #include <inttypes.h>
 #include <stdio.h>
 #include <troupe/troupe.h>
@@ -43,7 +44,8 @@ kitchen_receive(tr_self *self, void *state, const tr_message *msg)
         return TR_EUNHANDLED;
     }
     say_what_is_left(self, "kitchen");
-    return tr_sleep(self, tr_seconds(3600)); // ends with the guest's deadline
+    tr_err_t err = tr_sleep(self, tr_seconds(3600)); // ends by the deadline
+    return err == TR_OK ? tr_reply(self, TR_MSG(tr_done)) : tr_reply_error(self, err);
 }
 
 static tr_err_t
@@ -56,13 +58,7 @@ waiter_receive(tr_self *self, void *state, const tr_message *msg)
     }
     say_what_is_left(self, "waiter");
     tr_err_t err = tr_call(self, m->kitchen, TR_MSG(cook), TR_REPLY_NONE, tr_ms(m->patience_ms));
-    if (err == TR_ETIMEOUT && tr_deadline_left(self).ns > 0) {
-        // My own timeout, not the guest's: somebody waits for an answer, and gets one.
-        printf("the waiter: %s of the kitchen, but the guest is still here and is told\n",
-               tr_errname(err));
-        return tr_reply(self, TR_MSG(tr_done));
-    }
-    return err != TR_OK ? err : tr_reply(self, TR_MSG(tr_done));
+    return err == TR_OK ? tr_reply(self, TR_MSG(tr_done)) : tr_reply_error(self, err);
 }
 
 static const tr_behavior_t waiter = {.name = "waiter", .receive = waiter_receive};
@@ -84,9 +80,10 @@ main(void)
         tr_err_t late =
             tr_runtime_call(rt, who, TR_MSG(meal, .kitchen = where, .patience_ms = 3600 * 1000),
                             TR_REPLY_NONE, tr_ms(500));
-        printf("the guest: %s: %s\n", tr_errname(late), tr_strerror(late));
-        err = tr_runtime_call(rt, who, TR_MSG(meal, .kitchen = where, .patience_ms = 200),
-                              TR_REPLY_NONE, tr_seconds(20));
+        printf("a guest with 500 ms: %s\n", tr_errname(late));
+        late = tr_runtime_call(rt, who, TR_MSG(meal, .kitchen = where, .patience_ms = 200),
+                               TR_REPLY_NONE, tr_ms(20000));
+        printf("a guest with 20000 ms, and a kitchen with 200: %s\n", tr_errname(late));
     }
     tr_runtime_destroy(rt);
     return err == TR_OK ? 0 : 1;
