@@ -95,7 +95,7 @@ clerk_receive(tr_self *self, void *state, const tr_message *msg)
     }
     printf("loaded: %s\n", n.text);
     free(n.text); // it has come back, and is ours
-    err = tr_blocking(self, TR_LANE_FILE, &TR_JOB(load_slowly, &late, drop_text), tr_ms(50));
+    err = tr_blocking(self, TR_LANE_FILE, &TR_JOB(load_slowly, &late, drop_text), tr_ms(300));
     printf("the slow one: %s\n", tr_errname(err));
     sem_post(&given_up);
     return tr_reply(self, TR_MSG(tr_done));

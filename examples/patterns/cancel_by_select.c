@@ -77,7 +77,9 @@ polisher_receive(tr_self *self, void *state, const tr_message *msg)
         tr_mpsc_rx *jobs = tr_take(self, msg, work, jobs);
         tr_oneshot *stop = tr_take(self, msg, work, stop);
         tr_err_t err = polish(self, jobs, stop);
-        puts("stopped between two jobs");
+        if (err == TR_OK) {
+            puts("stopped between two jobs");
+        }
         tr_mpsc_rx_close(jobs);
         tr_oneshot_close(stop);
         return err;

@@ -64,8 +64,10 @@ clerk_start(tr_self *self, void *state, const void *arg)
 static tr_err_t
 make_offer(tr_self *self, const struct clerk *c, uint32_t number)
 {
-    tr_future *stock = tr_call_begin(self, c->store, TR_MSG(stock_get, number), tr_seconds(5));
-    tr_future *cost = tr_call_begin(self, c->shop, TR_MSG(price_get, number), tr_seconds(5));
+    tr_future *stock =
+        tr_call_begin(self, c->store, TR_MSG(stock_get, .number = number), tr_seconds(5));
+    tr_future *cost =
+        tr_call_begin(self, c->shop, TR_MSG(price_get, .number = number), tr_seconds(5));
     tr_err_t err = tr_join_all(self, (tr_future *[]){stock, cost}, 2);
     if (err != TR_OK) {
         return err; // this handler is not to wait any more, and the futures are gone
@@ -112,7 +114,8 @@ main(void)
         err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &clerk}, &ref);
     }
     for (uint32_t number = 42; number <= 43 && err == TR_OK; number++) {
-        err = tr_runtime_call(rt, ref, TR_MSG(offer_get, number), TR_REPLY_NONE, tr_seconds(5));
+        err = tr_runtime_call(rt, ref, TR_MSG(offer_get, .number = number), TR_REPLY_NONE,
+                              tr_seconds(5));
     }
     tr_runtime_destroy(rt);
     return err == TR_OK ? 0 : 1;

@@ -12,6 +12,7 @@
 //     page 2: TR_EFORMAT
 //     page 3: 6 words
 //     page 4: 3 words
+//     2 at a time at most
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,20 +29,26 @@ static const char *const pages[PAGES] = {
     "All the world's a", "stage and", "", "all the men and women merely", "players; they have",
 };
 
+// There is one worker, and one thread: two plain variables are enough to count them.
+static int under_way;
+static int most;
+
 // A task: it runs as a child of the actor that began it, on any worker. `arg` is a copy.
 static tr_err_t
 count_words(tr_self *self, void *arg)
 {
     const char *page = *(const char **)arg;
     uint32_t count = 0;
+    most = ++under_way > most ? under_way : most;
     tr_err_t err = tr_sleep(self, tr_ms(5)); // the page comes from far away
+    under_way--;
     if (err != TR_OK) {
         return err;
     }
     for (const char *at = page; *at != '\0'; at++) {
         count += !isspace((unsigned char)at[0]) && (at[1] == '\0' || at[1] == ' ');
     }
-    return count == 0 ? TR_EFORMAT : tr_reply(self, TR_MSG(words, count));
+    return count == 0 ? TR_EFORMAT : tr_reply(self, TR_MSG(words, .count = count));
 }
 
 struct batch {
@@ -98,6 +105,7 @@ reader_receive(tr_self *self, void *state, const tr_message *msg)
             printf("page %zu: %s\n", i, tr_errname(b.errors[i]));
         }
     }
+    printf("%d at a time at most\n", most);
     return err != TR_OK ? err : tr_reply(self, TR_MSG(tr_done));
 }
 
@@ -108,7 +116,7 @@ main(void)
 {
     tr_runtime *rt = NULL;
     tr_ref_t ref;
-    tr_err_t err = tr_runtime_create(NULL, &rt);
+    tr_err_t err = tr_runtime_create(&(tr_runtime_opts_t){.workers = 1}, &rt);
     if (err == TR_OK) {
         err = tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &reader}, &ref);
     }
