@@ -53,8 +53,8 @@ static const tr_behavior_t server = {
 typedef struct client {
     load l;
     tr_token *done;
-    uint64_t ticks, sent, good, late, over;
-    double owed;
+    int64_t begun_ns; // the first request; rates are kept by the clock, not by the ticks
+    uint64_t sent, good, late;
 } client;
 
 static tr_err_t
@@ -66,14 +66,14 @@ count(tr_self *self, void *state, tr_err_t err, const tr_message *msg, void *arg
     bool is_good = err == TR_OK && tr_now_ns(self) - sent_ns <= PATIENCE_MS * INT64_C(1000000);
     c->good += is_good;
     c->late += !is_good;
-    c->over++;
     return TR_OK;
 }
 
 static tr_err_t
 send_some(tr_self *self, client *c)
 {
-    for (c->owed += c->l.per_ms; c->owed >= 1; c->owed -= 1) {
+    double elapsed_ms = (double)(tr_now_ns(self) - c->begun_ns) / 1e6;
+    while ((double)c->sent < elapsed_ms * c->l.per_ms) {
         int64_t now_ns = tr_now_ns(self);
         tr_duration_t timeout = c->l.has_deadline ? tr_ms(PATIENCE_MS) : TR_FOREVER;
         tr_err_t err = tr_call_then(self, c->l.server, TR_MSG(ask, .sent_ns = now_ns), timeout,
@@ -91,15 +91,16 @@ generate(tr_self *self, void *state, const tr_message *msg)
 {
     client *c = state;
     if (tr_as(load, msg) != NULL) {
-        *c = (client){.l = *tr_as(load, msg)};
+        *c = (client){.l = *tr_as(load, msg), .begun_ns = tr_now_ns(self)};
         tr_err_t err = tr_defer(self, &c->done);
         return err != TR_OK ? err : tr_send_after(self, tr_ms(1), TR_MSG(tick), NULL);
     }
     if (tr_as(tick, msg) == NULL) {
         return TR_EUNHANDLED;
     }
-    if (++c->ticks <= c->l.seconds * UINT64_C(1000)) {
-        tr_err_t err = send_some(self, c);
+    int64_t end_ns = c->begun_ns + c->l.seconds * INT64_C(1000000000);
+    if (tr_now_ns(self) < end_ns + 2 * PATIENCE_MS * INT64_C(1000000)) {
+        tr_err_t err = tr_now_ns(self) < end_ns ? send_some(self, c) : TR_OK;
         return err != TR_OK ? err : tr_send_after(self, tr_ms(1), TR_MSG(tick), NULL);
     }
     return tr_token_reply(self, c->done,

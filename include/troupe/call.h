@@ -2,8 +2,9 @@
  * @file call.h
  * A call is a message that waits for its answer. Every call has a deadline: the smallest of its
  * own timeout, the one of the message that the caller is handling, and the scopes around it
- * (scope.h). Work whose deadline has passed is not begun; an answer that comes too late is counted
- * and dropped.
+ * (scope.h). Work whose deadline has passed is not begun, nor, in an overloaded mailbox, work that
+ * has waited for nine tenths of its time and takes longer than what is left; an answer that comes
+ * too late is counted and dropped.
  *
  * A caller that gives up, because it is stopped or killed or cancels a future, tells whoever has
  * the request. While it is queued it is taken out; the handler that has it in hand sees

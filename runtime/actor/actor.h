@@ -94,6 +94,8 @@ typedef struct tri_cold {
     tri_list watchers;   // monitors of me
     tri_list rooms;      // senders that wait for room, in order
     uint64_t next_id;    // of timers and monitors
+    int64_t served_ns;   // when the last request with a deadline was begun; 0: none was
+    int64_t service_ns;  // how long they take of late; see mailbox.c
     tri_lane probes;     // that came, until the intake is over
     tr_ref_t probed_for; // of the last probe that was sent on: whose wait; see deadlock.c
     uint32_t probed_wait;

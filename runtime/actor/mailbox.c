@@ -136,14 +136,49 @@ tri_mailbox_taken_out(tri_actor *actor, tr_message *msg)
     }
 }
 
+// How long handlers take of late: from one request that was begun to the next that had waited for
+// it. Weighted, the newest a quarter.
+static void
+note_service(tri_cold *cold, const tr_message *msg, int64_t now_ns)
+{
+    bool has_waited = msg->sent_tick < (uint32_t)(cold->served_ns >> 20);
+    if (cold->served_ns != 0 && has_waited) {
+        cold->service_ns += (now_ns - cold->served_ns - cold->service_ns) / 4;
+    }
+    cold->served_ns = now_ns;
+}
+
+// In the mailbox of one that is asked for more than it can do, every request has waited for nearly
+// all the time it had when its turn comes, and what is begun then ends too late: work in vain, at
+// the cost of the next. Only one that has waited for nine tenths of its time is judged so, and what
+// it is judged by fades, so that a wrong guess passes.
+static bool
+is_hopeless(tri_cold *cold, const tr_message *msg, int64_t left_ns, int64_t now_ns)
+{
+    int64_t waited_ns = (int64_t)((uint32_t)(now_ns >> 20) - msg->sent_tick) << 20;
+    if (left_ns >= cold->service_ns + cold->service_ns / 2 || waited_ns < 9 * left_ns + 2000000) {
+        return false;
+    }
+    cold->service_ns -= cold->service_ns / 64;
+    return true;
+}
+
 bool
 tri_mailbox_shed(tri_actor *actor, tr_message *msg)
 {
     int64_t deadline = tri_message_deadline(msg);
     tri_worker *here = tri_actor_worker(actor);
+    if (TRI_LIKELY(deadline == INT64_MAX)) {
+        return false;
+    }
     // The clock as a worker read it last may be older than the handlers that ran since.
-    if (deadline == INT64_MAX ||
-        deadline >= (here != NULL ? tri_worker_clock(here) : tri_clock_ns())) {
+    int64_t now_ns = here != NULL ? tri_worker_clock(here) : tri_clock_ns();
+    bool is_in_time = deadline >= now_ns;
+    bool is_handled = tri_actor_phase(actor) == TRI_PHASE_RUNNING;
+    if (is_in_time && !(is_handled && is_hopeless(actor->cold, msg, deadline - now_ns, now_ns))) {
+        if (is_handled) {
+            note_service(actor->cold, msg, now_ns);
+        }
         return false;
     }
     tri_settle(actor, TRI_EXPIRED);
