@@ -113,8 +113,8 @@ TR_API TR_MUST_CHECK tr_err_t tr_defer(tr_self *self, tr_token **out);
 /**
  * Answer. `self` is the actor that has the token, or TR_OUTSIDE.
  * @return TR_OK; TR_ECLOSED when the other end of a oneshot was closed, so that nobody received
- *         it; TR_ENOMEM, TR_EINVAL, TR_ETOOBIG. After TR_OK and TR_ECLOSED the token is gone, after
- *         the others it is still yours.
+ *         it; TR_ENOMEM, TR_EINVAL, also for a token that is NULL, TR_ETOOBIG. After TR_OK and
+ *         TR_ECLOSED the token is gone, after the others it is still yours.
  */
 TR_API TR_MUST_CHECK tr_err_t tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type,
                                              const void *value);

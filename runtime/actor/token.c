@@ -112,6 +112,9 @@ put(tr_runtime *rt, tr_self *self, tri_cell *cell, tr_message *answer)
 tr_err_t
 tr_token_reply(tr_self *self, tr_token *token, const tr_type_t *type, const void *value)
 {
+    if (token == NULL) {
+        return TR_EINVAL;
+    }
     tr_runtime *rt = token->rt;
     tri_worker *here = tri_worker_of(self);
     tr_message *room = room_of(token);

@@ -15,6 +15,12 @@ answer_twice(tr_self *self, void *arg)
     return TR_OK;
 }
 
+Test(reply, by_a_token_that_is_null_is_einval)
+{
+    assert_err(tr_token_reply(TR_OUTSIDE, NULL, TR_MSG(acted)), TR_EINVAL);
+    tr_token_reply_error(TR_OUTSIDE, NULL, TR_EIO);
+}
+
 Test(reply, is_given_once, .timeout = 30)
 {
     tr_runtime *rt = troupe_begin(2);
