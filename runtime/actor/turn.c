@@ -105,7 +105,7 @@ received(tri_actor *actor, tr_err_t verdict, bool is_given_up)
 {
     tr_err_t answer = answer_for(verdict, actor->is_stopping);
     if (is_given_up) {
-        answer = verdict;
+        answer = TR_ETIMEOUT; // to one that still looks; whoever has given up does not
         verdict = TR_OK;
     }
     const tr_type_t *type = NULL;

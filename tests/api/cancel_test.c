@@ -627,17 +627,37 @@ begin_compute_await(tr_self *self, void *arg)
     return await_errand(self, e);
 }
 
-// A callee that hands on what its wait says answers with that, however late the caller looks.
-Test(cancel, by_a_deadline_that_the_callee_sees_first_is_etimeout)
+static void
+expect_callee_first(act_fn at_the_callee)
 {
     for (int i = 0; i < 20; i++) {
         scene_begin();
         errand e;
-        errand_init(&e, actor_at(1), stay);
+        errand_init(&e, actor_at(1), at_the_callee);
         e.hands_on = true;
         e.timeout = tr_ms(20);
         play(actor_at(0), begin_compute_await, &e);
         assert_err(e.err, TR_ETIMEOUT);
         scene_end();
     }
+}
+
+// What the callee hands on comes before the caller's own clock has run out.
+Test(cancel, by_a_deadline_that_the_callee_sees_first_is_etimeout)
+{
+    expect_callee_first(stay);
+}
+
+// The second wait of the callee, which begins after the deadline, says TR_ECANCELED.
+static tr_err_t
+stay_and_hand_on_the_second(tr_self *self, void *arg)
+{
+    errand *e = arg;
+    (void)stay(self, e);
+    return e->second;
+}
+
+Test(cancel, by_a_deadline_is_etimeout_whatever_the_callee_hands_on)
+{
+    expect_callee_first(stay_and_hand_on_the_second);
 }
