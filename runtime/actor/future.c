@@ -76,6 +76,7 @@ give_up(tri_actor *actor, tr_future *future, tr_err_t error)
     tri_request *request = &future->request;
     tri_request_forsake(request, actor);
     tri_wait_settle(&request->wait, error);
+    request->order = ++actor->cold->next_id;
     if (request->on_done != NULL) {
         request->on_done(request, actor);
     }
@@ -103,6 +104,7 @@ tri_future_fail(tr_self *self, tr_future *future, tr_err_t error,
                 void (*on_done)(tri_request *request, tri_actor *actor))
 {
     tri_wait_settle(&future->request.wait, error);
+    future->request.order = ++self->cold->next_id;
     if (on_done != NULL) {
         on_done(&future->request, self);
     }

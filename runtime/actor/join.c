@@ -18,27 +18,41 @@ struct join {
     size_t count;
     bool ends_with_success; // one that succeeds is enough; else one that fails is
     size_t decisive;        // which that was; `count`: none, all are done
-    size_t last;            // the last one that was seen not to be done
+    size_t last;            // the last one to be done
 };
 
-// Over when one decides, or all are done.
+// When it was done, among the others. One that is NULL never began: before all.
+static uint64_t
+order_of(const tr_future *future)
+{
+    return future != NULL ? future->request.order : 0;
+}
+
+// Over when one decides, the first that did so, or all are done.
 static bool
 is_over(tri_wait *wait, tri_actor *actor)
 {
     (void)actor;
     struct join *join = TRI_CONTAINER(wait, struct join, wait);
+    tr_future *const *futures = join->futures;
     bool are_all_done = true;
+    join->decisive = join->count;
     for (size_t i = 0; i < join->count; i++) {
-        if (!tr_future_is_done(join->futures[i])) {
+        if (!tr_future_is_done(futures[i])) {
             are_all_done = false;
+            continue;
+        }
+        if (order_of(futures[i]) >= order_of(futures[join->last])) {
             join->last = i;
-        } else if ((tri_future_error(join->futures[i]) == TR_OK) == join->ends_with_success) {
+        }
+        bool decides = (tri_future_error(futures[i]) == TR_OK) == join->ends_with_success;
+        bool is_first = join->decisive == join->count ||
+                        order_of(futures[i]) < order_of(futures[join->decisive]);
+        if (decides && is_first) {
             join->decisive = i;
-            return true;
         }
     }
-    join->decisive = join->count;
-    return are_all_done;
+    return are_all_done || join->decisive != join->count;
 }
 
 // Each that is open must come. Where one success is enough, so may any other that is open.
@@ -102,7 +116,6 @@ tr_try_join(tr_self *self, tr_future *const *futures, size_t count)
     return err;
 }
 
-// Where several have failed since the last look, the last of them in order stands for the last.
 tr_err_t
 tr_first_ok(tr_self *self, tr_future *const *futures, size_t count, const tr_type_t *expect,
             void *out, size_t *out_index)
@@ -110,8 +123,7 @@ tr_first_ok(tr_self *self, tr_future *const *futures, size_t count, const tr_typ
     if (count == 0) {
         return TR_EINVAL;
     }
-    struct join join = {
-        .futures = futures, .count = count, .ends_with_success = true, .last = count - 1};
+    struct join join = {.futures = futures, .count = count, .ends_with_success = true};
     tr_err_t err = wait_for(self, &join);
     if (err == TR_OK && join.decisive == count) {
         err = tri_future_error(futures[join.last]);

@@ -319,6 +319,9 @@ tri_request_answer(tri_actor *actor, tr_message *answer)
     unlink_request(actor, request);
     request->answer = answer;
     tri_wait_settle(&request->wait, TR_OK);
+    if (request->is_lasting) {
+        request->order = ++actor->cold->next_id;
+    }
     if (request->on_done != NULL) {
         request->on_done(request, actor);
     }

@@ -96,6 +96,7 @@ struct tri_request {
     const tr_type_t *type; // of the message; NULL: none
     int64_t deadline_ns;   // of a call
     tr_message *answer;    // owned by the request once it is there
+    uint64_t order;        // of one that is lasting: among those of its actor that are done
     // An answer has come, or the deadline has passed; in the actor's turn or its worker's timers.
     // May be NULL.
     void (*on_done)(tri_request *request, tri_actor *actor);
