@@ -23,20 +23,6 @@ create(tri_worker *here, tri_system_op_t op, size_t size, tr_ref_t caller, uint3
     return msg;
 }
 
-// Takes the message. False: nobody is there.
-static bool
-post(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_ref_t to)
-{
-    tri_actor *target = tri_table_find(&rt->table, to);
-    if (target == NULL) {
-        tri_destroy_message(rt, here, msg);
-        return false;
-    }
-    msg->generation = (uint32_t)(to.raw >> 32);
-    tri_actor_post(here, target, &msg->parcel, true);
-    return true;
-}
-
 void
 tri_cancel_chase(tr_runtime *rt, tri_worker *here, tr_ref_t caller, uint32_t request,
                  tr_ref_t callee, bool is_late)
@@ -44,7 +30,7 @@ tri_cancel_chase(tr_runtime *rt, tri_worker *here, tr_ref_t caller, uint32_t req
     tr_message *cancel = create(here, TRI_SYSTEM_CANCEL, sizeof is_late, caller, request);
     if (cancel != NULL) {
         memcpy(cancel->value, &is_late, sizeof is_late);
-        (void)post(rt, here, cancel, callee);
+        (void)tri_send_system(rt, here, cancel, callee);
     }
 }
 
@@ -182,7 +168,7 @@ tr_delegate(tr_self *self, tr_ref_t to)
     tri_call_mark_answered(self);
     if ((mine->meta & TRI_MSG_OUTSIDE) != 0) {
         tri_destroy_message(self->rt, here, notice); // a thread outside asks nobody else
-    } else if (!post(self->rt, here, notice, mine->sender)) {
+    } else if (!tri_send_system(self->rt, here, notice, mine->sender)) {
         tri_cancel_chase(self->rt, here, mine->sender, mine->request, to, false);
     }
     return TR_OK;

@@ -3,6 +3,7 @@
 #include "actor/call.h"
 #include "actor/mailbox.h"
 #include "actor/runtime.h"
+#include "actor/send.h"
 #include "actor/system.h"
 
 #include <stdio.h>
@@ -77,8 +78,7 @@ send_on(tri_actor *actor, tr_message *msg, const tri_edge_t *edge)
 {
     tri_probe *probe = (tri_probe *)(void *)msg->value;
     tri_worker *here = tri_actor_worker(actor);
-    tri_actor *target = tri_table_find(&actor->rt->table, edge->to);
-    if (target == NULL || ++probe->hops > HOPS_MAX) {
+    if (++probe->hops > HOPS_MAX) {
         tri_destroy_message(actor->rt, here, msg);
         return;
     }
@@ -88,8 +88,7 @@ send_on(tri_actor *actor, tr_message *msg, const tri_edge_t *edge)
     probe->keeps_waiting = edge->keeps_waiting;
     msg->sender = tri_actor_ref(actor);
     msg->request = edge->request;
-    msg->generation = (uint32_t)(edge->to.raw >> 32);
-    tri_actor_post(here, target, &msg->parcel, true);
+    (void)tri_send_system(actor->rt, here, msg, edge->to);
 }
 
 // Along all edges of the wait. Without memory the wait ends by its deadline.

@@ -100,8 +100,7 @@ tri_future_abort(tri_actor *actor, tr_future *future)
 }
 
 void
-tri_future_fail(tr_self *self, tr_future *future, tr_err_t error,
-                void (*on_done)(tri_request *request, tri_actor *actor))
+tri_future_fail(tr_self *self, tr_future *future, tr_err_t error, tri_done_fn on_done)
 {
     tri_wait_settle(&future->request.wait, error);
     future->request.order = ++self->cold->next_id;
@@ -112,8 +111,7 @@ tri_future_fail(tr_self *self, tr_future *future, tr_err_t error,
 
 void
 tri_future_begin(tr_self *self, tr_future *future, tr_ref_t to, const tr_type_t *type,
-                 const void *value, tr_duration_t timeout,
-                 void (*on_done)(tri_request *request, tri_actor *actor))
+                 const void *value, tr_duration_t timeout, tri_done_fn on_done)
 {
     tri_request *request = &future->request;
     int64_t deadline = tri_wait_deadline(self, timeout);
@@ -178,13 +176,6 @@ is_done(tri_parking *parking)
     return tr_future_is_done(parking->object);
 }
 
-// Its actor, which alone can wait for it, completes it in its own turn or its worker's.
-static void
-do_nothing(tri_parking *parking)
-{
-    (void)parking;
-}
-
 static bool
 edge(tri_parking *parking, tri_edge_t *out)
 {
@@ -193,8 +184,8 @@ edge(tri_parking *parking, tri_edge_t *out)
     return true;
 }
 
-const tri_parking_ops tri_future_ops = {
-    .what = "answer", .is_ready = is_done, .enter = do_nothing, .leave = do_nothing, .edge = edge};
+// Its actor, which alone can wait for it, completes it in its own turn or its worker's.
+const tri_parking_ops tri_future_ops = {.what = "answer", .is_ready = is_done, .edge = edge};
 
 tr_err_t
 tr_future_await(tr_self *self, tr_future *future, const tr_type_t *expect, void *out)

@@ -30,17 +30,14 @@ tr_future *tri_future_create(tr_self *self);
 // Begin a call for it. What goes wrong is its result. `on_done` as tri_request.on_done, called for
 // this too; may be NULL.
 void tri_future_begin(tr_self *self, tr_future *future, tr_ref_t to, const tr_type_t *type,
-                      const void *value, tr_duration_t timeout,
-                      void (*on_done)(tri_request *request, tri_actor *actor));
+                      const void *value, tr_duration_t timeout, tri_done_fn on_done);
 
 // It failed before anything was begun; `on_done` as above.
-void tri_future_fail(tr_self *self, tr_future *future, tr_err_t error,
-                     void (*on_done)(tri_request *request, tri_actor *actor));
+void tri_future_fail(tr_self *self, tr_future *future, tr_err_t error, tri_done_fn on_done);
 
 // Begin a task for it; as tr_task, and `on_done` as above.
-void
-tri_task_begin(tr_self *self, tr_future *future, tr_task_fn fn, const void *arg, size_t arg_size,
-               tr_duration_t timeout, void (*on_done)(tri_request *request, tri_actor *actor));
+void tri_task_begin(tr_self *self, tr_future *future, tr_task_fn fn, const void *arg,
+                    size_t arg_size, tr_duration_t timeout, tri_done_fn on_done);
 
 // It goes, or is the caller's: it is in no set any more.
 void tri_set_leave(tr_future *future);

@@ -38,7 +38,9 @@ enter_all(struct park *park, tri_actor *who)
 {
     for (size_t i = 0; i < park->count; i++) {
         park->parkings[i].who = who;
-        park->parkings[i].ops->enter(&park->parkings[i]);
+        if (park->parkings[i].ops->enter != NULL) {
+            park->parkings[i].ops->enter(&park->parkings[i]);
+        }
     }
 }
 
@@ -46,7 +48,9 @@ static void
 leave_all(struct park *park)
 {
     for (size_t i = 0; i < park->count; i++) {
-        park->parkings[i].ops->leave(&park->parkings[i]);
+        if (park->parkings[i].ops->leave != NULL) {
+            park->parkings[i].ops->leave(&park->parkings[i]);
+        }
     }
 }
 

@@ -16,7 +16,8 @@ typedef struct tri_parking_ops {
     // Whether it is there. Asked again after every nudge.
     bool (*is_ready)(tri_parking *parking);
     // Make `who` known to those who make the change: called before the first look that counts. And
-    // forget it: called once however the waiting ends, also when the actor is killed.
+    // forget it: called once however the waiting ends, also when the actor is killed. NULL where
+    // the change is made in the actor's own turn or wakes it anyway.
     void (*enter)(tri_parking *parking);
     void (*leave)(tri_parking *parking);
     bool takes_mail; // ordinary messages are what is waited for

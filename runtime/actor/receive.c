@@ -175,19 +175,8 @@ has_mail(tri_parking *parking)
 }
 
 // What comes in wakes it by itself.
-static void
-do_nothing(tri_parking *parking)
-{
-    (void)parking;
-}
-
-const tri_parking_ops tri_mail_ops = {.what = "mail",
-                                      .is_ready = has_mail,
-                                      .enter = do_nothing,
-                                      .leave = do_nothing,
-                                      .takes_mail = true};
-const tri_parking_ops tri_notice_ops = {
-    .what = "exit", .is_ready = has_notice, .enter = do_nothing, .leave = do_nothing};
+const tri_parking_ops tri_mail_ops = {.what = "mail", .is_ready = has_mail, .takes_mail = true};
+const tri_parking_ops tri_notice_ops = {.what = "exit", .is_ready = has_notice};
 
 // ---- receiving
 

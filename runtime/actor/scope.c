@@ -2,6 +2,7 @@
 
 #include "actor/future.h"
 #include "actor/runtime.h"
+#include "actor/send.h"
 #include "actor/system.h"
 #include "actor/wait.h"
 #include "base/clock.h"
@@ -152,18 +153,13 @@ tr_scope_cancel_of(tr_self *self, const tr_scope *scope)
 static tr_err_t
 cancel(tr_runtime *rt, tri_worker *here, tr_cancel_t what)
 {
-    tri_actor *target = tri_table_find(&rt->table, what.actor);
-    if (target == NULL) {
-        return TR_OK;
-    }
     tr_message *msg = tri_message_alloc(
         tri_pool_of(here), &tri_system_types[TRI_SYSTEM_CANCEL_SCOPE], sizeof what.scope);
     if (msg == NULL) {
-        return TR_ENOMEM;
+        return tri_table_find(&rt->table, what.actor) == NULL ? TR_OK : TR_ENOMEM;
     }
     memcpy(msg->value, &what.scope, sizeof what.scope);
-    msg->generation = (uint32_t)(what.actor.raw >> 32);
-    tri_actor_post(here, target, &msg->parcel, true);
+    (void)tri_send_system(rt, here, msg, what.actor); // nobody there: the scope has ended
     return TR_OK;
 }
 

@@ -37,6 +37,19 @@ tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t t
     tri_actor_post(here, target, &msg->parcel, false);
 }
 
+bool
+tri_send_system(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_ref_t to)
+{
+    tri_actor *target = tri_table_find(&rt->table, to);
+    if (target == NULL) {
+        tri_destroy_message(rt, here, msg);
+        return false;
+    }
+    msg->generation = (uint32_t)(to.raw >> 32);
+    tri_actor_post(here, target, &msg->parcel, true);
+    return true;
+}
+
 tr_message *
 tri_send_ask_room(tri_worker *here, tr_ref_t sender, tr_ref_t to, tri_space_t space, size_t size)
 {

@@ -54,17 +54,10 @@ has_next(tri_parking *parking)
     return set->count == 0 || !tri_list_is_empty(&set->done);
 }
 
-// Its members are done in its actor's own turn, or by its worker's timers, which wake it.
-static void
-do_nothing(tri_parking *parking)
-{
-    (void)parking;
-}
-
-static const tri_parking_ops room_ops = {
-    .what = "set's room", .is_ready = has_room, .enter = do_nothing, .leave = do_nothing};
-const tri_parking_ops tri_set_next_ops = {
-    .what = "set", .is_ready = has_next, .enter = do_nothing, .leave = do_nothing};
+// Its members are done in its actor's own turn, or by its worker's timers, which wake it: nobody
+// else need know who waits.
+static const tri_parking_ops room_ops = {.what = "set's room", .is_ready = has_room};
+const tri_parking_ops tri_set_next_ops = {.what = "set", .is_ready = has_next};
 
 // Room in the set, and a future in it.
 static tr_err_t

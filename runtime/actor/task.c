@@ -65,7 +65,7 @@ spawn_for(tr_self *self, tr_task_fn fn, const void *arg, size_t arg_size, tr_ref
 
 void
 tri_task_begin(tr_self *self, tr_future *future, tr_task_fn fn, const void *arg, size_t arg_size,
-               tr_duration_t timeout, void (*on_done)(tri_request *request, tri_actor *actor))
+               tr_duration_t timeout, tri_done_fn on_done)
 {
     bool is_none = fn == NULL || (arg == NULL && arg_size != 0);
     tr_err_t err = is_none ? TR_EINVAL : spawn_for(self, fn, arg, arg_size, &future->task);

@@ -83,6 +83,9 @@ void tri_wait_interrupt(tri_actor *actor, tr_err_t result);
 // Owner: the suspended handler will not be resumed. Its stack is free afterwards.
 void tri_wait_abandon(tri_actor *actor);
 
+// An answer has come, or the deadline has passed; in the actor's turn or its worker's timers.
+typedef void (*tri_done_fn)(tri_request *request, tri_actor *actor);
+
 // A request that an answer will come back for: a call, a wait for room, a start.
 struct tri_request {
     tri_request *next; // in actor.requests
@@ -97,9 +100,7 @@ struct tri_request {
     int64_t deadline_ns;   // of a call
     tr_message *answer;    // owned by the request once it is there
     uint64_t order;        // of one that is lasting: among those of its actor that are done
-    // An answer has come, or the deadline has passed; in the actor's turn or its worker's timers.
-    // May be NULL.
-    void (*on_done)(tri_request *request, tri_actor *actor);
+    tri_done_fn on_done;   // may be NULL
     tri_wait wait;
 };
 
