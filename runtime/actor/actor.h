@@ -91,13 +91,14 @@ typedef struct tri_cold {
     int64_t born_ns;
     tri_timer stop_handler_timer; // how long the stop handler may take
     // Across lives.
-    tri_list watchers;   // monitors of me
-    tri_list rooms;      // senders that wait for room, in order
-    uint64_t next_id;    // of timers and monitors
-    int64_t served_ns;   // when the last request with a deadline was begun; 0: none was
-    int64_t service_ns;  // how long they take of late; see mailbox.c
-    tri_lane probes;     // that came, until the intake is over
-    tr_ref_t probed_for; // of the last probe that was sent on: whose wait; see deadlock.c
+    tri_list watchers;       // monitors of me
+    tri_list rooms;          // senders that wait for room, in order
+    uint64_t next_id;        // of timers and monitors
+    int64_t served_ns;       // when the last request with a deadline was begun; 0: none was
+    int64_t service_ns;      // how long they take of late; see mailbox.c
+    tri_lane probes;         // and questions of proofs that came, until the intake is over
+    struct tri_proof *proof; // that the wait in progress is one of a cycle; see proof.h
+    tr_ref_t probed_for;     // of the last probe that was sent on: whose wait; see probe.c
     uint32_t probed_wait;
     // The end of the last life.
     char text[TRI_EXIT_TEXT]; // from tr_fail
@@ -153,7 +154,8 @@ struct tr_self {
     _Atomic uint64_t ledger[TRI_LEDGER];
     _Atomic uint64_t parent;     // tr_ref_t
     _Atomic(const char *) name;  // its own, in cold; changed under the runtime's lock; NULL: none
-    _Atomic uint64_t blocked_on; // tr_ref_t: whom it waits for; see deadlock.h
+    _Atomic uint64_t blocked_on; // tri_blocked_t: whom it waits for; see deadlock.h
+    _Atomic uint64_t blocked_in; // and in what wait
     _Atomic(const char *) waits_for; // text for observers; NULL: it does not wait
     tr_message *kept_messages;       // tr_message_keep
     uint32_t next_request; // never reset: a late answer to an earlier actor finds no taker
@@ -172,6 +174,7 @@ struct tr_self {
     bool has_answered;
     bool is_unwanted;  // the caller of the message in hand has given up
     bool has_probes;   // cold.probes is not empty
+    bool has_proof;    // cold.proof is there
     bool has_channels; // cold.channels is not empty, or was not
     bool is_stashing;  // the message in hand goes to the stash when its handler returns
     bool is_stopping;  // told to stop, or tr_exit

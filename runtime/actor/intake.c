@@ -113,7 +113,9 @@ take_system(tri_actor *actor, tri_parcel *parcel)
         tri_cancel_follow(actor, msg);
         break;
     case TRI_SYSTEM_PROBE:
-        tri_deadlock_take_probe(actor, msg);
+    case TRI_SYSTEM_PROVE:
+    case TRI_SYSTEM_CONFIRM:
+        tri_deadlock_take(actor, msg);
         break;
     case TRI_SYSTEM_CANCEL_SCOPE:
         tri_scope_take_cancel(actor, msg);
@@ -183,7 +185,7 @@ tri_actor_intake(tri_actor *actor)
         mail = next;
     }
     if (TRI_UNLIKELY(actor->has_probes)) {
-        tri_deadlock_answer_probes(actor);
+        tri_deadlock_answer(actor);
     }
     // relaxed: whoever gave an order nudged the inbox after it, and the take above saw the nudge.
     if (TRI_UNLIKELY(TRI_PEEK(&actor->orders) != 0)) {

@@ -20,6 +20,8 @@ typedef enum tri_system_op {
     TRI_SYSTEM_CANCEL,       // message: its sender does not wait for the answer any more
     TRI_SYSTEM_DELEGATED,    // message, a tr_ref_t: your request is with another one now
     TRI_SYSTEM_PROBE,        // message tri_probe: are we all waiting for each other?
+    TRI_SYSTEM_PROVE,        // message: are you and I, in this wait and that one? See proof.c
+    TRI_SYSTEM_CONFIRM,      // message: yes
     TRI_SYSTEM_CANCEL_SCOPE, // message, a scope's id: cancel it
     TRI_SYSTEM_THEN,         // parcel tr_future.then: what is to run when it is done may run
     TRI_SYSTEM_EXEC,         // parcel tri_exec: run a function as the owner, between two messages

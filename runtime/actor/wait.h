@@ -4,23 +4,7 @@
 #define TRI_ACTOR_WAIT_H
 
 #include "actor/actor.h"
-
-// Whom a wait is for, where without that actor nothing can end it but its deadline.
-typedef enum tri_edge_kind {
-    TRI_EDGE_CALL,  // for the answer to `request`
-    TRI_EDGE_ROOM,  // for room in the mailbox
-    TRI_EDGE_START, // for the end of its start
-    TRI_EDGE_LOCK,  // for `lock`, which it holds
-} tri_edge_kind_t;
-
-typedef struct tri_edge {
-    tr_ref_t to;
-    tri_edge_kind_t kind;
-    uint32_t request;
-    const void *lock; // and whether its holder keeps `waiter` waiting for it; see sync/lock.h
-    bool (*keeps_waiting)(tri_actor *holder, const void *lock, tr_ref_t waiter);
-    const tr_type_t *type; // of the message in question; NULL: none
-} tri_edge_t;
+#include "actor/edge.h"
 
 // One wait, on the stack of the handler that waits. Zero it, set `forsake`, make known to whoever
 // will complete it, then call tri_wait_for.

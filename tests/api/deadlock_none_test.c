@@ -267,6 +267,184 @@ Test(deadlock, is_none_while_the_request_may_be_dropped_for_a_newer_message)
     expect_none();
 }
 
+// ---- what a proof goes by was given up, or given away, behind its back
+
+// B waits for C and D, and A for B. A's look finds that and asks along the way, and the question
+// lies in C's inbox, ahead of the news that B has given C up, when C comes to call A.
+typedef struct behind {
+    tr_ref_t a, b, c, d;
+    cue is_asked, has_failed;
+    atomic_bool may_go_on;
+    tr_token *token; // D's
+    tr_err_t a_to_b, joined, c_to_a;
+} behind;
+
+static tr_err_t
+hold_and_call_a(tr_self *self, void *arg, const tr_message *msg)
+{
+    behind *b = arg;
+    (void)msg;
+    cue_give(&b->is_asked);
+    while (!atomic_load(&b->may_go_on)) {
+    }
+    b->c_to_a = tr_call(self, b->a, ACT_MSG(do_nothing, NULL), TR_REPLY_NONE, tr_seconds(20));
+    return TR_OK;
+}
+
+static tr_err_t
+keep_duty(tr_self *self, void *arg, const tr_message *msg)
+{
+    (void)msg;
+    return tr_defer(self, &((behind *)arg)->token);
+}
+
+static tr_err_t
+refuse_duty(tr_self *self, void *arg)
+{
+    tr_token_reply_error(self, ((behind *)arg)->token, TR_EIO);
+    return TR_OK;
+}
+
+static tr_err_t
+join_c_and_d(tr_self *self, void *arg)
+{
+    behind *b = arg;
+    const tr_message *msg;
+    tr_future *calls[] = {tr_call_begin(self, b->c, TR_MSG(number), tr_seconds(20)),
+                          tr_call_begin(self, b->d, TR_MSG(number), tr_seconds(20))};
+    b->joined = tr_try_join(self, calls, 2);
+    cue_give(&b->has_failed);
+    return tr_receive(self, TR_TYPES(number), &msg, tr_seconds(20));
+}
+
+static tr_err_t
+call_the_joiner(tr_self *self, void *arg)
+{
+    behind *b = arg;
+    b->a_to_b = tr_call(self, b->b, ACT_MSG(do_nothing, NULL), TR_REPLY_NONE, tr_seconds(20));
+    return TR_OK;
+}
+
+Test(deadlock, is_none_when_the_news_that_one_gave_up_come_after_the_question)
+{
+    static behind b;
+    rt = troupe_begin(2);
+    cue_init(&b.is_asked);
+    cue_init(&b.has_failed);
+    part calls_a = {.receive = hold_and_call_a, .arg = &b};
+    part keeps = {.receive = keep_duty, .arg = &b};
+    b.a = puppet_at(rt, 0, NULL);
+    b.b = puppet_at(rt, 0, NULL);
+    b.c = puppet_at(rt, 1, &calls_a);
+    b.d = puppet_at(rt, 0, &keeps);
+    tr_ref_t last = puppet_at(rt, 0, NULL);
+    assert_ok(troupe_prompt(rt, b.b, join_c_and_d, &b));
+    CUE_AWAIT(&b.is_asked);
+    TROUPE_EVENTUALLY(stats().stacks == 1);
+    assert_ok(troupe_prompt(rt, b.a, call_the_joiner, &b));
+    TROUPE_EVENTUALLY(stats().stacks == 2);
+    assert_ok(troupe_act(rt, last, do_nothing, NULL)); // behind B, which has sent the question on
+    assert_ok(troupe_act(rt, b.d, refuse_duty, &b));
+    CUE_AWAIT(&b.has_failed);
+    atomic_store(&b.may_go_on, true);
+    assert_ok(troupe_act(rt, b.c, do_nothing, NULL));
+    assert_ok(tr_runtime_send(rt, b.b, TR_MSG(number), tr_seconds(20)));
+    assert_ok(troupe_act(rt, b.a, do_nothing, NULL));
+    assert_err(b.joined, TR_EIO);
+    assert_ok(b.a_to_b);
+    assert_err(b.c_to_a, TR_ECANCELED); // nobody wants what it does
+    expect_none();
+}
+
+// B has made room, which was granted to P's permit; P, held up, does not know yet. So X, which
+// waits for room in B as well, may have it from P.
+typedef struct grant {
+    tr_ref_t b, x;
+    cue spins;
+    atomic_int step;
+    tr_permit *permit;
+    tr_err_t reserved, sent, called;
+} grant;
+
+static tr_err_t
+spin_until_last_step(tr_self *self, void *arg)
+{
+    grant *g = arg;
+    (void)self;
+    cue_give(&g->spins);
+    while (atomic_load(&g->step) < 2) {
+    }
+    return TR_OK;
+}
+
+static tr_err_t
+reserve_and_release(tr_self *self, void *arg)
+{
+    grant *g = arg;
+    g->reserved = tr_reserve(self, g->b, sizeof(number), tr_seconds(20), &g->permit);
+    if (g->reserved == TR_OK) {
+        tr_permit_release(self, g->permit);
+    }
+    return TR_OK;
+}
+
+static tr_err_t
+send_to_b(tr_self *self, void *arg)
+{
+    grant *g = arg;
+    g->sent = tr_send(self, g->b, TR_MSG(number));
+    return TR_OK;
+}
+
+static tr_err_t
+make_room_and_call(tr_self *self, void *arg)
+{
+    grant *g = arg;
+    const tr_message *msg;
+    tr_err_t err = TR_OK;
+    for (int yields = 0; yields < 3 && err == TR_OK; yields += atomic_load(&g->step) > 0) {
+        err = tr_yield(self); // who asks for room meanwhile is taken in
+    }
+    err = err == TR_OK ? tr_receive(self, TR_TYPES(number), &msg, tr_ms(0)) : err;
+    g->called = tr_call(self, g->x, TR_MSG(number), TR_REPLY_NONE, tr_seconds(20));
+    return err;
+}
+
+Test(deadlock, is_none_while_room_that_was_granted_may_be_given_back)
+{
+    static grant g;
+    rt = troupe_begin(2);
+    cue_init(&g.spins);
+    part helps = {.receive = help};
+    g.x = puppet_at(rt, 0, &helps);
+    assert_ok(tr_runtime_spawn(
+        rt, PUPPET_WITH(&helps, .mailbox_count = 1, .place = TR_PLACE_AT, .worker = 0), &g.b));
+    tr_ref_t p = puppet_at(rt, 1, NULL);
+    tr_ref_t spinner = puppet_at(rt, 1, NULL);
+    tr_ref_t last = puppet_at(rt, 0, NULL);
+    assert_ok(troupe_prompt(rt, g.b, make_room_and_call, &g));
+    TROUPE_EVENTUALLY(stats().stacks == 1);
+    assert_ok(tr_runtime_send(rt, g.b, TR_MSG(number), tr_seconds(20)));
+    assert_ok(troupe_prompt(rt, p, reserve_and_release, &g));
+    TROUPE_EVENTUALLY(stats().stacks == 2);
+    assert_ok(troupe_prompt(rt, g.x, send_to_b, &g));
+    TROUPE_EVENTUALLY(stats().stacks == 3);
+    assert_ok(troupe_prompt(rt, spinner, spin_until_last_step, &g));
+    CUE_AWAIT(&g.spins);
+    atomic_store(&g.step, 1);
+    TROUPE_EVENTUALLY(stats().ledger.queued == 1); // B's call to X, and no longer B's own mail
+    assert_ok(troupe_act(rt, last, do_nothing, NULL));
+    assert_ok(troupe_act(rt, last, do_nothing, NULL)); // behind B and X, and what they asked
+    atomic_store(&g.step, 2);
+    assert_ok(troupe_act(rt, g.b, do_nothing, NULL));
+    assert_ok(troupe_act(rt, g.x, do_nothing, NULL));
+    assert_ok(troupe_act(rt, p, do_nothing, NULL));
+    assert_ok(g.reserved);
+    assert_ok(g.sent);
+    assert_ok(g.called);
+    expect_none();
+}
+
 // ---- the callee crashes, is restarted, is killed
 
 // A calls B, which fails; its next life calls A as it starts.

@@ -212,17 +212,17 @@ tri_cancel_follow(tri_actor *actor, tr_message *delegated)
 }
 
 void
-tri_deadlock_answer_probes(tri_actor *actor)
+tri_deadlock_answer(tri_actor *actor)
 {
     (void)actor;
     model_fail("nobody asked");
 }
 
 void
-tri_deadlock_take_probe(tri_actor *actor, tr_message *probe)
+tri_deadlock_take(tri_actor *actor, tr_message *msg)
 {
     (void)actor;
-    (void)probe;
+    (void)msg;
     model_fail("nobody asked");
 }
 
