@@ -183,6 +183,7 @@ TR_API int64_t tr_now_ns(const tr_self *self);
  *         TR_ETOOBIG    the message alone is larger than the mailbox's bound in bytes
  *         TR_ETIMEOUT   the mailbox stayed full until the deadline
  *         TR_EDEADLK    the mailbox is full and it is my own
+ *         TR_EDOWN      the mailbox is full and the receiver waits for its restart; see tr_refuse
  *         TR_ECANCELED  self is being stopped
  *         TR_ENOMEM
  * @blocks the actor, never the worker
@@ -252,9 +253,28 @@ TR_API TR_MUST_CHECK tr_err_t tr_kill(tr_self *self, tr_ref_t actor);
  * Give a held child (TR_AFTER_EXIT_HOLD) its next life: fresh state, the same address, the mail
  * that waits. Returns when its start has returned.
  * @return as tr_spawn; on the error of start the child is held again, and tr_child_exit is not
- * sent. TR_EDEAD when it has ended, TR_EINVAL when it is not a child, TR_EALREADY when it lives.
+ * sent. TR_ETIMEOUT: it is being killed, and a tr_child_exit says when it is held again. TR_EDEAD
+ * when it has ended, TR_EINVAL when it is not a child, TR_EALREADY when it lives.
+ * @blocks the actor, never the worker
  */
 TR_API TR_MUST_CHECK tr_err_t tr_restart(tr_self *self, tr_ref_t child);
+
+/**
+ * End the life of a child (TR_AFTER_EXIT_HOLD) in good order, within its shutdown_ms, and hold it:
+ * address and mail wait for tr_restart or tr_discard. Returns when that is done; no tr_child_exit
+ * follows. A child that is held already, or just about to be, is held.
+ * @return TR_OK; TR_EDEAD when it has ended for good, TR_EINVAL when it is not a child or not of
+ * those that are held; or what a wait returns: then a tr_child_exit follows when it is held.
+ * @blocks the actor, never the worker
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_hold(tr_self *self, tr_ref_t child);
+
+/**
+ * Let a held child turn callers away until its next life: requests that wait in its mailbox and
+ * those that come are answered TR_EDOWN at once, and so is who waits for room. Messages stay.
+ * @return TR_OK, TR_EDEAD, TR_EINVAL, TR_EALREADY as tr_restart
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_refuse(tr_self *self, tr_ref_t child);
 
 /** Give a held child up: its mail is discarded (calls are answered TR_EDEAD), its address ends. */
 TR_API TR_MUST_CHECK tr_err_t tr_discard(tr_self *self, tr_ref_t child);

@@ -59,6 +59,8 @@ typedef enum tri_handler {
 #define TRI_ORDER_KILL    2u
 #define TRI_ORDER_RESTART 4u
 #define TRI_ORDER_DISCARD 8u
+#define TRI_ORDER_REFUSE  64u  // of a held one: be down
+#define TRI_ORDER_REPORT  128u // nobody waits for the answer to the restart: tell when it is held
 // What it may tell itself: this life ends, and the parent decides what follows.
 #define TRI_ORDER_LEAVE 16u
 #define TRI_ORDER_DIE   32u
@@ -105,7 +107,9 @@ typedef struct tri_cold {
     const tr_type_t *in_hand; // what it was handling
     uint32_t queued;          // messages left in the mailbox
     int64_t alive_ns;
-    bool is_silent; // the parent's handler need not hear: it gave the order, or has the error
+    bool is_to_report; // TRI_ORDER_REPORT
+    bool is_reported;  // held_parcel is on its way, or was read
+    bool is_silent;    // the parent's handler need not hear: it gave the order, or has the error
     uint8_t told_children;   // TRI_ORDER_STOP or _KILL, once all were told to end together
     tri_parcel held_parcel;  // tells the parent: held
     tri_parcel ended_parcel; // tells the parent: ended for good
@@ -180,6 +184,7 @@ struct tr_self {
     bool is_stopping;  // told to stop, or tr_exit
     bool wants_exit;   // tr_exit: stops when the handler returns
     bool is_killed;
+    bool is_down;       // it is held, and turns calls away
     bool is_dismissed;  // told so by the parent: there is no next life
     bool is_aborted;    // the handler's stack was abandoned; `verdict` says why
     bool is_started;    // this life's start has succeeded

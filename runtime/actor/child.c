@@ -1,4 +1,4 @@
-// child.c: what a parent does with its children: spawn, restart, discard, stop, reap.
+// child.c: what a parent does with its children: spawn, stop, reap. For restart see restart.c.
 #include "actor/child.h"
 
 #include "actor/life.h"
@@ -14,30 +14,8 @@
 
 // ---- spawning
 
-// Wait for the end of a start that was asked for.
-static tr_err_t
-await_start(tri_actor *self, tri_actor *child, tri_request *request)
-{
-    int64_t timeout_ms = child->cold->opts.start_timeout_ms;
-    tr_duration_t timeout = timeout_ms == TR_START_INFINITE
-                                ? TR_FOREVER
-                                : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
-    int64_t deadline = tri_wait_deadline(self, timeout);
-    tr_err_t err = tri_request_wait(self, request, "start", deadline);
-    if (err != TR_OK) {
-        // Who is being stopped stops what it has begun in good order.
-        child->cold->is_unborn = true;
-        tri_child_stop(self, child, err != TR_ECANCELED);
-        return err;
-    }
-    err = tri_message_error(request->answer);
-    tri_destroy_message(self->rt, tri_actor_worker(self), request->answer);
-    return err;
-}
-
-// Room for the answer, made by the parent, so that the child's side cannot fail.
-static tr_err_t
-prepare_start(tri_actor *self, tri_cold *child, tri_request *request)
+tr_err_t
+tri_child_prepare_start(tri_actor *self, tri_cold *child, tri_request *request)
 {
     tri_worker *here = tri_actor_worker(self);
     tr_message *reply = tri_message_alloc(&here->pool, &tri_system_types[TRI_SYSTEM_ERROR], 0);
@@ -51,8 +29,25 @@ prepare_start(tri_actor *self, tri_cold *child, tri_request *request)
     return TR_OK;
 }
 
-static bool
-may_spawn(const tri_actor *self)
+tr_err_t
+tri_child_await_start(tri_actor *self, tri_actor *child, tri_request *request,
+                      tr_err_t *out_verdict)
+{
+    int64_t timeout_ms = child->cold->opts.start_timeout_ms;
+    tr_duration_t timeout = timeout_ms == TR_START_INFINITE
+                                ? TR_FOREVER
+                                : tr_ms(timeout_ms != 0 ? timeout_ms : DEFAULT_START_MS);
+    int64_t deadline = tri_wait_deadline(self, timeout);
+    tr_err_t err = tri_request_wait(self, request, "start", deadline);
+    if (err == TR_OK) {
+        *out_verdict = tri_message_error(request->answer);
+        tri_destroy_message(self->rt, tri_actor_worker(self), request->answer);
+    }
+    return err;
+}
+
+bool
+tri_child_may_begin(const tri_actor *self)
 {
     return !self->is_stopping && !self->is_killed && tri_actor_phase(self) != TRI_PHASE_ENDING;
 }
@@ -62,8 +57,9 @@ tri_child_make(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
 {
     tr_err_t err = tri_spawn_opts_check(self->rt, opts);
     if (err == TR_OK) {
-        err = may_spawn(self) ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
-                              : TR_ECANCELED;
+        err = tri_child_may_begin(self)
+                  ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
+                  : TR_ECANCELED;
     }
     if (err != TR_OK && opts->socket != NULL) {
         tr_socket_close(*opts->socket);
@@ -87,7 +83,7 @@ tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out)
         return TR_OK;
     }
     tri_request request;
-    err = prepare_start(self, child->cold, &request);
+    err = tri_child_prepare_start(self, child->cold, &request);
     if (err != TR_OK) {
         child->cold->is_unborn = true;
         tri_life_release_owner(here, child);
@@ -95,17 +91,24 @@ tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out)
         return err;
     }
     tri_worker_schedule(here, &child->task);
-    err = await_start(self, child, &request);
-    if (err == TR_OK) {
+    tr_err_t verdict = TR_OK;
+    err = tri_child_await_start(self, child, &request, &verdict);
+    if (err != TR_OK) {
+        // Who is being stopped stops what it has begun in good order.
+        child->cold->is_unborn = true;
+        tri_child_stop(self, child, err != TR_ECANCELED);
+        return err;
+    }
+    if (verdict == TR_OK) {
         *out = ref;
     }
-    return err;
+    return verdict;
 }
 
-// ---- restart
+// ---- stopping children
 
-static tri_actor *
-find_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
+tri_actor *
+tri_child_find(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
 {
     tri_actor *child = tri_table_find(&self->rt->table, ref);
     if (child == NULL) {
@@ -120,62 +123,6 @@ find_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
     }
     return child;
 }
-
-static tri_actor *
-find_held_child(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
-{
-    tri_actor *child = find_child(self, ref, out_err);
-    if (child != NULL && child->cold->is_told_to_stop) {
-        *out_err = TR_EDEAD;
-        return NULL;
-    }
-    if (child != NULL && !child->cold->is_known_held) {
-        *out_err = TR_EALREADY;
-        return NULL;
-    }
-    return child;
-}
-
-tr_err_t
-tr_restart(tr_self *self, tr_ref_t ref)
-{
-    tr_err_t err = TR_OK;
-    tri_actor *child = find_held_child(self, ref, &err);
-    if (child == NULL) {
-        return err;
-    }
-    if (!may_spawn(self)) {
-        return TR_ECANCELED;
-    }
-    tri_request request;
-    err = prepare_start(self, child->cold, &request);
-    if (err != TR_OK) {
-        return err;
-    }
-    child->cold->is_known_held = false;
-    tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_RESTART);
-    err = await_start(self, child, &request);
-    if (err != TR_OK && !child->cold->is_told_to_stop) {
-        child->cold->is_known_held = true; // its start has failed: held again
-    }
-    return err;
-}
-
-tr_err_t
-tr_discard(tr_self *self, tr_ref_t ref)
-{
-    tr_err_t err = TR_OK;
-    tri_actor *child = find_held_child(self, ref, &err);
-    if (child == NULL) {
-        return err;
-    }
-    child->cold->is_known_held = false;
-    child->cold->is_told_to_stop = true;
-    tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_DISCARD);
-    return TR_OK;
-}
-
-// ---- stopping children
 
 static void
 on_stop_timer(tri_timer *timer, void *worker)
@@ -198,6 +145,17 @@ tri_child_shutdown_deadline(const tri_actor *child, tri_worker *here)
 }
 
 void
+tri_child_arm_stop(tri_worker *here, tri_actor *child, tri_timer_fn fire)
+{
+    int64_t deadline = tri_child_shutdown_deadline(child, here);
+    bool is_armed = tri_timer_is_armed(&child->cold->stop_timer);
+    child->cold->stop_timer.fire = fire; // the time that it had already counts
+    if (deadline != INT64_MAX && !is_armed) {
+        tri_wheel_arm(&here->wheel, &child->cold->stop_timer, deadline);
+    }
+}
+
+void
 tri_child_stop(tri_actor *parent, tri_actor *child, bool kill)
 {
     tri_worker *here = tri_actor_worker(parent);
@@ -208,11 +166,7 @@ tri_child_stop(tri_actor *parent, tri_actor *child, bool kill)
         tri_actor_order(here, child, TRI_ORDER_KILL);
         return;
     }
-    int64_t deadline = tri_child_shutdown_deadline(child, here);
-    if (deadline != INT64_MAX && !tri_timer_is_armed(&cold->stop_timer)) {
-        cold->stop_timer.fire = on_stop_timer;
-        tri_wheel_arm(&here->wheel, &cold->stop_timer, deadline);
-    }
+    tri_child_arm_stop(here, child, on_stop_timer);
     tri_actor_order(here, child, TRI_ORDER_STOP);
 }
 
@@ -224,7 +178,7 @@ stop_one(tri_actor *self, tr_ref_t ref, bool kill)
         return TR_OK;
     }
     tr_err_t err = TR_OK;
-    tri_actor *child = find_child(self, ref, &err);
+    tri_actor *child = tri_child_find(self, ref, &err);
     if (child != NULL) {
         tri_child_stop(self, child, kill);
     }

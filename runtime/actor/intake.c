@@ -157,9 +157,14 @@ take_orders(tri_actor *actor)
             tri_scope_interrupt(actor, TR_ECANCELED);
         }
     }
+    actor->cold->is_to_report |= (orders & TRI_ORDER_REPORT) != 0;
     if (phase != TRI_PHASE_HELD) {
         return;
     }
+    if (actor->cold->is_to_report) {
+        tri_life_report_held(actor);
+    }
+    actor->is_down |= (orders & TRI_ORDER_REFUSE) != 0;
     if ((orders & TRI_ORDER_RESTART) != 0 && !actor->is_dismissed) {
         tri_life_begin_again(actor);
     } else if ((orders & (TRI_ORDER_DISCARD | TRI_ORDER_KILL | TRI_ORDER_STOP)) != 0) {
@@ -190,6 +195,9 @@ tri_actor_intake(tri_actor *actor)
     // relaxed: whoever gave an order nudged the inbox after it, and the take above saw the nudge.
     if (TRI_UNLIKELY(TRI_PEEK(&actor->orders) != 0)) {
         take_orders(actor);
+    }
+    if (TRI_UNLIKELY(actor->is_down)) {
+        tri_mailbox_turn_away(actor);
     }
     if (TRI_UNLIKELY(actor->has_channels)) {
         tri_channels_attend(actor);

@@ -54,6 +54,20 @@ tri_lane_take_after(tri_lane *lane, tr_message *before)
     }
 }
 
+// Take out the first that `is_wanted` wants; NULL when there is none.
+static inline tr_message *
+tri_lane_take(tri_lane *lane, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
+{
+    tr_message *before = NULL;
+    for (tr_message *msg = lane->first; msg != NULL; before = msg, msg = tri_lane_next(msg)) {
+        if (is_wanted(msg, arg)) {
+            tri_lane_take_after(lane, before);
+            return msg;
+        }
+    }
+    return NULL;
+}
+
 // Put all of `before` in front of the lane; `before` is empty then.
 static inline void
 tri_lane_prepend_all(tri_lane *lane, tri_lane *before)

@@ -140,6 +140,7 @@ init_life(tri_actor *actor)
     actor->stop_reason = TR_OK;
     actor->wants_exit = false;
     actor->is_killed = false;
+    actor->is_down = false;
     actor->is_dismissed = false;
     actor->is_aborted = false;
     actor->is_started = false;
@@ -226,6 +227,8 @@ tri_life_begin_again(tri_actor *actor)
     cold->text[0] = '\0';
     cold->in_hand = NULL;
     cold->is_silent = false;
+    cold->is_to_report = false;
+    cold->is_reported = false;
     cold->born_ns = tri_clock_ns();
     init_life(actor);
     tri_actor_count(actor, TRI_RESTARTS);
@@ -296,17 +299,27 @@ parent_of(const tri_actor *actor)
     return parent;
 }
 
+void
+tri_life_report_held(tri_actor *actor)
+{
+    tri_cold *cold = actor->cold;
+    if (!cold->is_reported) {
+        cold->is_reported = true;
+        tri_actor_post(tri_actor_worker(actor), parent_of(actor), &cold->held_parcel, true);
+    }
+}
+
 static void
 hold(tri_actor *actor)
 {
     tri_cold *cold = actor->cold;
     actor->is_stopping = false; // a broken link may have set it; orders are for the next life
     TRI_SHOW(&actor->phase, TRI_PHASE_HELD);
-    if (cold->start_reply != NULL) {
-        tri_life_answer_start(actor, actor->reason); // tr_restart hears of it
-        return;
+    bool is_awaited = cold->start_reply != NULL;
+    tri_life_answer_start(actor, actor->reason); // tr_restart hears of it, if it has not given up
+    if (!is_awaited || cold->is_to_report) {
+        tri_life_report_held(actor);
     }
-    tri_actor_post(tri_actor_worker(actor), parent_of(actor), &cold->held_parcel, true);
 }
 
 bool

@@ -32,6 +32,9 @@ void tri_life_leave_stack(tri_actor *actor);
 // Owner of a held actor: begin the next life.
 void tri_life_begin_again(tri_actor *actor);
 
+// Owner of a held actor: tell the parent, unless it was told.
+void tri_life_report_held(tri_actor *actor);
+
 // Owner: answer the tr_spawn or tr_restart that waits for this life's start.
 void tri_life_answer_start(tri_actor *actor, tr_err_t error);
 

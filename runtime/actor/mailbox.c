@@ -248,8 +248,8 @@ tri_mailbox_room_wanted(tri_actor *actor, tr_message *msg)
 {
     tri_room *room = room_of(msg);
     bool is_here = tri_actor_is_open(actor) && tri_actor_ref(actor).raw == room->target.raw;
-    if (!is_here) {
-        send_grant(actor, msg, TR_EDEAD);
+    if (!is_here || actor->is_down) {
+        send_grant(actor, msg, is_here ? TR_EDOWN : TR_EDEAD);
         return;
     }
     room->link = (tri_list){NULL, NULL};
@@ -285,6 +285,38 @@ tri_mailbox_refuse_rooms(tri_actor *actor, tr_err_t error)
         send_grant(actor, tri_message_of(TRI_CONTAINER(link, tri_room, link)), error);
     }
     atomic_fetch_and_explicit(&actor->load, ~TRI_LOAD_CROWDED, memory_order_relaxed);
+}
+
+static bool
+is_call(const tr_message *msg, void *arg)
+{
+    (void)arg;
+    return (msg->meta & TRI_MSG_CALL) != 0;
+}
+
+static tr_message *
+take_call(tri_actor *actor)
+{
+    tr_message *msg = tri_lane_take(&actor->high, is_call, NULL);
+    if (msg == NULL) {
+        msg = tri_lane_take(&actor->normal, is_call, NULL);
+    }
+    if (msg == NULL) {
+        return actor->has_window ? tri_window_take(actor, is_call, NULL) : NULL;
+    }
+    tri_mailbox_taken_out(actor, msg);
+    return msg;
+}
+
+void
+tri_mailbox_turn_away(tri_actor *actor)
+{
+    tr_unstash_all(actor);
+    tri_mailbox_refuse_rooms(actor, TR_EDOWN);
+    for (tr_message *msg; (msg = take_call(actor)) != NULL;) {
+        tri_settle(actor, TRI_DISCARDED);
+        tri_call_fail(actor->rt, tri_actor_worker(actor), msg, TR_EDOWN);
+    }
 }
 
 void

@@ -126,6 +126,9 @@ bool tri_mailbox_shed(tri_actor *actor, tr_message *msg);
 // Owner: whether the next message is one of the high lane; called once for each message taken.
 bool tri_mailbox_high_is_next(tri_actor *actor, bool has_high, bool has_normal);
 
+// Owner of a held actor that is down: whoever waits for an answer, or for room, gets TR_EDOWN.
+void tri_mailbox_turn_away(tri_actor *actor);
+
 // Owner: a sender asks for room; takes the message.
 void tri_mailbox_room_wanted(tri_actor *actor, tr_message *room);
 

@@ -84,16 +84,29 @@ tri_notice_pop_type(tri_actor *actor, const tr_type_t *type)
     return parcel;
 }
 
-void
+bool
+tri_notice_has(const tri_actor *actor, const tri_parcel *notice)
+{
+    const tri_parcel *parcel = actor->first_notice;
+    while (parcel != NULL && parcel != notice) {
+        parcel = following(parcel);
+    }
+    return parcel != NULL;
+}
+
+bool
 tri_notice_remove(tri_actor *actor, tri_parcel *notice)
 {
     tri_parcel *before = NULL;
     tri_parcel *parcel = actor->first_notice;
-    while (parcel != notice) {
+    while (parcel != NULL && parcel != notice) {
         before = parcel;
         parcel = following(parcel);
     }
-    take_after(actor, before, parcel);
+    if (parcel != NULL) {
+        take_after(actor, before, parcel);
+    }
+    return parcel != NULL;
 }
 
 static bool

@@ -29,8 +29,9 @@ tri_parcel *tri_notice_pop_type(tri_actor *actor, const tr_type_t *type);
 // Owner: whether there is one that a handler can receive.
 bool tri_notice_is_there(const tri_actor *actor);
 
-// Owner: take out one that is there.
-void tri_notice_remove(tri_actor *actor, tri_parcel *notice);
+// Owner: whether one is there; and take it out if it is.
+bool tri_notice_has(const tri_actor *actor, const tri_parcel *notice);
+bool tri_notice_remove(tri_actor *actor, tri_parcel *notice);
 
 // Owner: read one that was taken out; whoever it is about may be gone for good then. False: there
 // is nothing to tell.

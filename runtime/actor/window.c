@@ -160,27 +160,14 @@ tri_window_pop(tri_actor *actor, bool has_own)
     return msg;
 }
 
-static tr_message *
-take_wanted(tri_lane *lane, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
-{
-    tr_message *before = NULL;
-    for (tr_message *msg = lane->first; msg != NULL; before = msg, msg = tri_lane_next(msg)) {
-        if (is_wanted(msg, arg)) {
-            tri_lane_take_after(lane, before);
-            return msg;
-        }
-    }
-    return NULL;
-}
-
 tr_message *
 tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
 {
     tri_window *window = window_of(actor);
     pthread_mutex_lock(&window->lock);
-    tr_message *msg = take_wanted(&window->high, is_wanted, arg);
+    tr_message *msg = tri_lane_take(&window->high, is_wanted, arg);
     if (msg == NULL) {
-        msg = take_wanted(&window->normal, is_wanted, arg);
+        msg = tri_lane_take(&window->normal, is_wanted, arg);
     }
     if (msg != NULL) {
         msg = uncount(actor, window, msg);

@@ -212,6 +212,29 @@ tri_cancel_follow(tri_actor *actor, tr_message *delegated)
 }
 
 void
+tri_life_report_held(tri_actor *actor)
+{
+    (void)actor;
+    model_fail("nobody asked");
+}
+
+void
+tr_unstash_all(tr_self *self)
+{
+    (void)self;
+    model_fail("nobody asked");
+}
+
+tr_message *
+tri_window_take(tri_actor *actor, bool (*is_wanted)(const tr_message *msg, void *arg), void *arg)
+{
+    (void)actor;
+    (void)is_wanted;
+    (void)arg;
+    model_fail("nobody asked");
+}
+
+void
 tri_deadlock_answer(tri_actor *actor)
 {
     (void)actor;
