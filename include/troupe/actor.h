@@ -165,6 +165,9 @@ TR_API bool tr_self_is_stopping(const tr_self *self);
 /** Nanoseconds on the runtime's clock: monotonic, from an arbitrary start. */
 TR_API int64_t tr_now_ns(const tr_self *self);
 
+/** A random number: fast, of the runtime's own sequence, and not fit for secrets. */
+TR_API uint64_t tr_random(tr_self *self);
+
 /**
  * Send a message to an actor.
  *
@@ -268,6 +271,9 @@ TR_API TR_MUST_CHECK tr_err_t tr_restart(tr_self *self, tr_ref_t child);
  * @blocks the actor, never the worker
  */
 TR_API TR_MUST_CHECK tr_err_t tr_hold(tr_self *self, tr_ref_t child);
+
+/** Whether a child of self is held, and self knows: it waits for tr_restart or tr_discard. */
+TR_API bool tr_is_held(tr_self *self, tr_ref_t child);
 
 /**
  * Let a held child turn callers away until its next life: requests that wait in its mailbox and

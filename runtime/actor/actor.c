@@ -134,3 +134,9 @@ tri_actor_describe(const tri_task *task, char *out, size_t capacity)
     }
     return append(out, at, capacity, "; tr_behavior_t.stack_bytes can be raised");
 }
+
+uint64_t
+tr_random(tr_self *self)
+{
+    return tri_rng_next(&tri_actor_worker(self)->rng);
+}

@@ -120,6 +120,13 @@ tr_hold(tr_self *self, tr_ref_t ref)
 
 // ---- held
 
+bool
+tr_is_held(tr_self *self, tr_ref_t ref)
+{
+    tr_err_t err = TR_OK;
+    return find_held(self, ref, &err) != NULL;
+}
+
 tr_err_t
 tr_refuse(tr_self *self, tr_ref_t ref)
 {
