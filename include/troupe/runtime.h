@@ -39,10 +39,18 @@ typedef enum tr_log_level {
 } tr_log_level_t;
 
 /**
- * Where the runtime reports: a failed life, an unhandled type, a stop that takes long.
+ * Where the runtime reports: a failed life, an unhandled type, a stop that takes long; and tr_log.
  * `line` is one line without its newline, borrowed. Called from any worker, also at once.
  */
 typedef void (*tr_log_fn)(tr_log_level_t level, const char *line, void *arg);
+
+/**
+ * Say something in the runtime's log: one line, which begins with the name of `self`. For what
+ * people want to read later, such as a state that has changed; what happens with every message is
+ * for the tracer.
+ * @param format  as printf, without a newline; what is longer than two kilobytes is cut off
+ */
+TR_API TR_PRINTF(3, 4) void tr_log(tr_self *self, tr_log_level_t level, const char *format, ...);
 
 /** Zero is the default of every field. */
 typedef struct tr_runtime_opts {

@@ -41,6 +41,17 @@ tri_log(tr_runtime *rt, tr_log_level_t level, const char *format, ...)
 }
 
 void
+tr_log(tr_self *self, tr_log_level_t level, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    tri_log(self->rt, level, "%s: %s", tri_actor_name(self), text);
+}
+
+void
 tri_report_unhandled(tr_runtime *rt, const tr_behavior_t *behavior, const tr_type_t *type)
 {
     bool is_new = true;
