@@ -17,6 +17,7 @@
 #include "troupe/export.h"
 #include "troupe/future.h"
 #include "troupe/interval.h"
+#include "troupe/limiter.h"
 #include "troupe/mailbox.h"
 #include "troupe/main.h"
 #include "troupe/message.h"
