@@ -1,6 +1,6 @@
 // limiter_test.c: tokens that come in time and in order, and what becomes of those who do not wait
 // for them. Where a test needs tokens that never come, the limiter has one an hour.
-#include "words.h"
+#include "house.h"
 
 TestSuite(limiter, .timeout = 60);
 
@@ -533,39 +533,14 @@ Test(limiter, serves_a_crowd_and_never_faster_than_its_rate)
 
 // ---- another life
 
-static tr_err_t
-link_and_end_badly(tr_self *self, void *arg)
-{
-    tr_err_t err = tr_link(self, *(const tr_ref_t *)arg);
-    return err != TR_OK ? err : end_badly(self, NULL);
-}
-
-typedef struct house {
-    tr_supervisor_t spec;
-    tr_ref_t supervisor;
-} house;
-
-static tr_err_t
-keep_house(tr_self *self, void *arg)
-{
-    house *h = arg;
-    return tr_supervisor_spawn(self, &h->spec, &h->supervisor);
-}
-
 Test(limiter, that_is_restarted_begins_with_an_empty_bucket_and_as_its_options_say)
 {
     static const tr_limiter_opts_t opts = {.tokens = 1, .period_ms = HOUR_MS, .burst = 3};
-    static const tr_child_t children[] = {
-        {.id = "gate", .behavior = &tr_limiter_behavior, .arg = &opts, .arg_size = sizeof opts}};
-    house h = {.spec = {.name = "house", .children = children, .child_count = 1}};
-    const tr_supervisor_child *child;
+    static const tr_child_t child = {
+        .id = "gate", .behavior = &tr_limiter_behavior, .arg = &opts, .arg_size = sizeof opts};
     taker t = {.tokens = 3, .timeout = TR_FOREVER};
     rt = troupe_begin(2);
-    assert_ok(troupe_act(rt, troupe_puppet(rt, NULL), keep_house, &h));
-    assert_ok(tr_runtime_call(rt, h.supervisor, TR_MSG(tr_supervisor_which, .id = TR_STR("gate")),
-                              TR_REPLY(tr_supervisor_child, &child), tr_seconds(30)));
-    tr_ref_t limiter = child->child;
-    tr_runtime_release(rt, child);
+    tr_ref_t limiter = child_in_house(rt, &child);
     cr_assert(eq(u32, status_of(limiter).available, 3));
     assert_ok(set_rate(limiter, 2, HOUR_MS));
     assert_ok(try(limiter, 1));
@@ -573,7 +548,7 @@ Test(limiter, that_is_restarted_begins_with_an_empty_bucket_and_as_its_options_s
     t.limiter = limiter;
     assert_ok(troupe_prompt(rt, troupe_puppet(rt, NULL), take_some, &t));
     AWAIT_WAITING(limiter, 1);
-    assert_err(troupe_act(rt, troupe_puppet(rt, NULL), link_and_end_badly, &limiter), TR_ECRASHED);
+    end_life_badly(rt, limiter);
     taker_expect(&t, TR_ECRASHED);
     tr_limiter_status status = status_of(limiter);
     cr_assert(eq(u32, status.available, 0));
