@@ -28,7 +28,7 @@ TR_BEGIN_DECLS
     X(ECRASHED, -8, "the actor failed while it handled the request")                               \
     X(ENOREPLY, -9, "the handler returned without answering")                                      \
     X(EDEADLK, -10, "waiting here would never end: the chain of waits leads back")                 \
-    X(EDOWN, -11, "the actor is down and waits for its restart")                                   \
+    X(EDOWN, -11, "the actor is down for now")                                                     \
     X(ETYPE, -12, "the message is of another type than the one asked for")                         \
     X(ETOOBIG, -13, "the message is larger than the bound allows")                                 \
     X(EALREADY, -14, "this was done before and can be done only once")                             \

@@ -138,6 +138,23 @@ TR_API TR_MUST_CHECK tr_err_t tr_call_then(tr_self *self, tr_ref_t to, const tr_
                                            const void *value, tr_duration_t timeout,
                                            tr_then_fn then, void *arg);
 
+/**
+ * Hand the message in hand on and hear how that ends: for an actor that stands in front of another.
+ * A request goes on with its deadline; its answer, or its error, comes back by way of self, which
+ * hands it to the caller unseen, and then `then` runs. When the caller gives up, the request is
+ * canceled and `then` runs with TR_ECANCELED. A message that was sent goes on as it is, and nothing
+ * follows. Objects in local fields move along. Never waits, whatever the policy of a full mailbox.
+ *
+ * It belongs to this life: when that ends first, the request is canceled and its caller told, as
+ * for the tokens of tr_defer.
+ * @param then, arg  as for tr_call_then, but `answer` is always NULL
+ * @return TR_OK, and nothing is left to answer here. Otherwise `then` will not run, and the duty is
+ *         still yours: TR_EINVAL outside receive, for a message of the runtime (tr_child_exit,
+ *         tr_down), when `to` is self or `then` is NULL; TR_EALREADY when it was answered, deferred
+ *         or stashed before; TR_EDEAD, TR_EFULL, TR_ETOOBIG, TR_ENOMEM.
+ */
+TR_API TR_MUST_CHECK tr_err_t tr_forward(tr_self *self, tr_ref_t to, tr_then_fn then, void *arg);
+
 TR_END_DECLS
 
 #endif

@@ -100,10 +100,11 @@ cancel_queued(tri_actor *actor, tr_message *cancel)
 void
 tri_cancel_take(tri_actor *actor, tr_message *cancel)
 {
+    tr_err_t reason = is_late(cancel) ? TR_ETIMEOUT : TR_ECANCELED;
     bool is_here = tri_actor_is_open(actor) && cancel->generation == TRI_PEEK(&actor->generation) &&
                    tri_actor_phase(actor) != TRI_PHASE_CHANNEL;
     if (is_here && !cancel_in_hand(actor, cancel) &&
-        !tri_tokens_cancel(actor, cancel->sender, cancel->request) && !is_late(cancel)) {
+        !tri_tokens_cancel(actor, cancel->sender, cancel->request, reason) && !is_late(cancel)) {
         cancel_queued(actor, cancel); // one that is late is shed when its turn comes
     }
     tri_destroy_message(actor->rt, tri_actor_worker(actor), cancel);

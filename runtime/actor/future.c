@@ -7,6 +7,7 @@
 #include "actor/runtime.h"
 #include "actor/scope.h"
 #include "actor/system.h"
+#include "actor/token.h"
 #include "base/memory.h"
 
 // ---- its life
@@ -26,6 +27,9 @@ destroy(tri_actor *actor, tr_future *future)
     tri_wheel_cancel(&here->wheel, &future->request.wait.timer);
     tri_set_leave(future);
     tri_list_remove(&future->in_scope);
+    if (future->caller != NULL) {
+        future->caller->errand = NULL;
+    }
     if (future->is_noticed) {
         tri_notice_remove(actor, &future->notice);
     }
@@ -90,12 +94,12 @@ on_deadline(tri_wait *wait, tri_actor *actor)
 }
 
 void
-tri_future_abort(tri_actor *actor, tr_future *future)
+tri_future_abort(tri_actor *actor, tr_future *future, tr_err_t error)
 {
     // One that is being begun waits for room, and that wait is canceled like any other.
     if (future->request.is_lasting && !future->request.wait.is_done) {
         tri_wait_disarm(&future->request.wait);
-        give_up(actor, future, TR_ECANCELED);
+        give_up(actor, future, error);
     }
 }
 
@@ -109,22 +113,28 @@ tri_future_fail(tr_self *self, tr_future *future, tr_err_t error, tri_done_fn on
     }
 }
 
-void
-tri_future_begin(tr_self *self, tr_future *future, tr_ref_t to, const tr_type_t *type,
-                 const void *value, tr_duration_t timeout, tri_done_fn on_done)
+static void
+expect_answer(tr_self *self, tr_future *future, int64_t deadline, tri_done_fn on_done)
 {
     tri_request *request = &future->request;
-    int64_t deadline = tri_wait_deadline(self, timeout);
-    tr_err_t err = tri_wait_breathe(self);
-    err = err == TR_OK ? tri_call_post(self, to, type, value, request, deadline) : err;
-    if (err != TR_OK) {
-        tri_future_fail(self, future, err, on_done);
-        return;
-    }
     request->is_lasting = true;
     request->on_done = on_done;
     request->wait.forsake = on_deadline;
     tri_wait_arm(self, &request->wait, deadline);
+}
+
+void
+tri_future_begin(tr_self *self, tr_future *future, tr_ref_t to, const tr_type_t *type,
+                 const void *value, tr_duration_t timeout, tri_done_fn on_done)
+{
+    int64_t deadline = tri_wait_deadline(self, timeout);
+    tr_err_t err = tri_wait_breathe(self);
+    err = err == TR_OK ? tri_call_post(self, to, type, value, &future->request, deadline) : err;
+    if (err != TR_OK) {
+        tri_future_fail(self, future, err, on_done);
+        return;
+    }
+    expect_answer(self, future, deadline, on_done);
 }
 
 tr_future *
@@ -219,17 +229,32 @@ append_notice(tri_request *request, tri_actor *actor)
     tri_notice_append(actor, &future->notice);
 }
 
+tr_future *
+tri_future_create_then(tr_self *self, tr_then_fn then, void *arg)
+{
+    tr_future *future = tri_future_create(self);
+    if (future != NULL) {
+        tri_list_remove(&future->in_scope); // it outlives the handler
+        future->then = then;
+        future->arg = arg;
+    }
+    return future;
+}
+
+void
+tri_future_expect_then(tr_self *self, tr_future *future, int64_t deadline_ns)
+{
+    expect_answer(self, future, deadline_ns, append_notice);
+}
+
 tr_err_t
 tr_call_then(tr_self *self, tr_ref_t to, const tr_type_t *type, const void *value,
              tr_duration_t timeout, tr_then_fn then, void *arg)
 {
-    tr_future *future = then != NULL ? tri_future_create(self) : NULL;
+    tr_future *future = then != NULL ? tri_future_create_then(self, then, arg) : NULL;
     if (future == NULL) {
         return then != NULL ? TR_ENOMEM : TR_EINVAL;
     }
-    tri_list_remove(&future->in_scope); // it outlives the handler
-    future->then = then;
-    future->arg = arg;
     tri_future_begin(self, future, to, type, value, timeout, append_notice);
     return TR_OK;
 }
@@ -248,8 +273,13 @@ tri_future_run_then(tri_actor *actor, tri_parcel *notice)
     tr_future *future = TRI_CONTAINER(notice, tr_future, notice);
     tr_then_fn then = future->then;
     void *arg = future->arg;
+    tr_token *caller = future->caller;
     const tr_message *answer = NULL;
     future->is_noticed = false; // it was taken out
     tr_err_t err = tri_future_take(actor, future, NULL, &answer);
+    if (caller != NULL) {
+        tri_token_pass(actor, caller, err, answer);
+        answer = NULL;
+    }
     return then(actor, actor->state, err, answer, arg);
 }

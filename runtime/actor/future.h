@@ -20,6 +20,7 @@ struct tr_future {
     // Of tr_call_then; else NULL.
     tr_then_fn then;
     void *arg;
+    tr_token *caller;  // of tr_forward: who gets the result; else NULL
     tri_parcel notice; // among the actor's notices when it is done
     bool is_noticed;
 };
@@ -45,11 +46,17 @@ void tri_set_leave(tr_future *future);
 // TR_OK, or why it has failed. It is done.
 tr_err_t tri_future_error(const tr_future *future);
 
-// It will never be done: it is, with TR_ECANCELED; the other side is told.
-void tri_future_abort(tri_actor *actor, tr_future *future);
+// It will never be done: it is, with `error`; the other side is told.
+void tri_future_abort(tri_actor *actor, tr_future *future, tr_err_t error);
 
 // Take the result of one that is done, as tr_future_await; the future is gone.
 tr_err_t tri_future_take(tr_self *self, tr_future *future, const tr_type_t *expect, void *out);
+
+// A future for tr_call_then and its like, in no scope; NULL: no memory.
+tr_future *tri_future_create_then(tr_self *self, tr_then_fn then, void *arg);
+
+// Its request is delivered: from now on it is done by an answer, or by the deadline.
+void tri_future_expect_then(tr_self *self, tr_future *future, int64_t deadline_ns);
 
 extern const tri_parking_ops tri_future_ops;
 extern const tri_parking_ops tri_set_next_ops;

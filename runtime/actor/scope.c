@@ -186,7 +186,7 @@ cancel_chain(tri_actor *actor, tr_scope *scope)
     for (tr_scope *at = from;; at = at->outer) {
         at->is_canceled = true;
         TRI_LIST_EACH (link, &at->futures) {
-            tri_future_abort(actor, TRI_CONTAINER(link, tr_future, in_scope));
+            tri_future_abort(actor, TRI_CONTAINER(link, tr_future, in_scope), TR_ECANCELED);
         }
         if (at == scope) {
             break;

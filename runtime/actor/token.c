@@ -3,6 +3,7 @@
 #include "troupe/oneshot.h"
 
 #include "actor/call.h"
+#include "actor/future.h"
 #include "actor/park.h"
 #include "actor/runtime.h"
 #include "actor/send.h"
@@ -30,7 +31,12 @@ adopt(tr_self *self, void *object)
 static void
 leave(void *object)
 {
-    tri_list_remove(&((tr_token *)object)->link);
+    tr_token *token = object;
+    tri_list_remove(&token->link);
+    if (token->errand != NULL) {
+        token->errand->caller = NULL;
+        token->errand = NULL;
+    }
 }
 
 static void
@@ -65,6 +71,29 @@ tri_token_create(tr_runtime *rt, tri_actor *self, tri_cell *cell)
     return token;
 }
 
+tr_token *
+tri_token_for_hand(tr_self *self)
+{
+    tr_token *token = create(self->rt, tri_actor_worker(self));
+    if (token != NULL) {
+        room_of(token)->sender = self->in_hand->sender;
+        room_of(token)->request = self->in_hand->request;
+        token->deadline_ns = tri_message_deadline(self->in_hand);
+        token->is_unwanted = self->is_unwanted;
+        adopt(self, token);
+    }
+    return token;
+}
+
+void
+tri_token_discard(tr_self *self, tr_token *token)
+{
+    if (token != NULL) {
+        leave(token);
+        tri_destroy_message(self->rt, tri_actor_worker(self), room_of(token));
+    }
+}
+
 tr_err_t
 tr_defer(tr_self *self, tr_token **out)
 {
@@ -72,15 +101,10 @@ tr_defer(tr_self *self, tr_token **out)
     if (err != TR_OK) {
         return err;
     }
-    tr_token *token = create(self->rt, tri_actor_worker(self));
+    tr_token *token = tri_token_for_hand(self);
     if (token == NULL) {
         return TR_ENOMEM;
     }
-    room_of(token)->sender = self->in_hand->sender;
-    room_of(token)->request = self->in_hand->request;
-    token->deadline_ns = tri_message_deadline(self->in_hand);
-    token->is_unwanted = self->is_unwanted;
-    adopt(self, token);
     tri_call_mark_answered(self);
     *out = token;
     return TR_OK;
@@ -159,6 +183,19 @@ tr_token_reply_error(tr_self *self, tr_token *token, tr_err_t error)
     (void)err; // nobody is left who would want to know
 }
 
+void
+tri_token_pass(tr_self *self, tr_token *token, tr_err_t error, const tr_message *answer)
+{
+    if (error != TR_OK) {
+        tr_token_reply_error(self, token, error);
+        return;
+    }
+    tr_message *room = room_of(token);
+    tr_message *msg = tri_call_take_back(&self->answers, answer);
+    tri_call_answer(self->rt, tri_actor_worker(self), msg, room->sender, room->request);
+    tri_token_discard(self, token);
+}
+
 bool
 tr_token_is_wanted(const tr_self *self, const tr_token *token)
 {
@@ -171,13 +208,16 @@ tr_token_is_wanted(const tr_self *self, const tr_token *token)
 }
 
 bool
-tri_tokens_cancel(tri_actor *actor, tr_ref_t caller, uint32_t request)
+tri_tokens_cancel(tri_actor *actor, tr_ref_t caller, uint32_t request, tr_err_t reason)
 {
     TRI_LIST_EACH (link, &actor->cold->tokens) {
         tr_token *token = TRI_CONTAINER(link, tr_token, link);
         const tr_message *room = room_of(token);
         if (token->cell == NULL && room->request == request && room->sender.raw == caller.raw) {
             token->is_unwanted = true;
+            if (token->errand != NULL) {
+                tri_future_abort(actor, token->errand, reason);
+            }
             return true;
         }
     }

@@ -3,26 +3,11 @@
 #ifndef TROUPE_TESTS_ACTORS_COMPANY_H
 #define TROUPE_TESTS_ACTORS_COMPANY_H
 
-#include "troupe_test.h"
-
-#include <pthread.h>
-#include <stdarg.h>
-#include <string.h>
+#include "words.h"
 
 // ---- what happened, in order
 
-static pthread_mutex_t chronicle_lock = PTHREAD_MUTEX_INITIALIZER;
 static char chronicle[4096]; // "+a +b -b"
-static char log_lines[16384];
-
-static inline void
-append(char *to, size_t size, const char *what)
-{
-    pthread_mutex_lock(&chronicle_lock);
-    size_t length = strlen(to);
-    snprintf(to + length, size - length, "%s%s", length != 0 ? " " : "", what);
-    pthread_mutex_unlock(&chronicle_lock);
-}
 
 static inline void
 note(char sign, const char *id)
@@ -32,30 +17,13 @@ note(char sign, const char *id)
     append(chronicle, sizeof chronicle, word);
 }
 
-static inline bool
-contains(const char *text, const char *what)
-{
-    pthread_mutex_lock(&chronicle_lock);
-    bool is_there = strstr(text, what) != NULL;
-    pthread_mutex_unlock(&chronicle_lock);
-    return is_there;
-}
-
 static inline void
 expect_chronicle(const char *expected)
 {
-    pthread_mutex_lock(&chronicle_lock);
+    pthread_mutex_lock(&words_lock);
     cr_expect(strcmp(chronicle, expected) == 0, "it was \"%s\", expected \"%s\"", chronicle,
               expected);
-    pthread_mutex_unlock(&chronicle_lock);
-}
-
-static inline void
-keep_line(tr_log_level_t level, const char *line, void *arg)
-{
-    (void)level;
-    (void)arg;
-    append(log_lines, sizeof log_lines, line);
+    pthread_mutex_unlock(&words_lock);
 }
 
 // ---- children
@@ -191,7 +159,6 @@ hear(tr_self *self, void *arg, const tr_message *msg)
 static inline void
 company_prepare(company_t *co, const tr_supervisor_t *spec)
 {
-    tr_runtime_opts_t opts = {.name = "test", .workers = 2, .log = keep_line};
     part p = {.receive = hear, .arg = co};
     *co = (company_t){.spec = spec};
     cue_init(&co->ended);
@@ -200,7 +167,7 @@ company_prepare(company_t *co, const tr_supervisor_t *spec)
         cue_init(&roles[i]->hung);
         cue_init(&roles[i]->let_go);
     }
-    assert_ok(tr_runtime_create(&opts, &co->rt));
+    co->rt = begin_with_log(2);
     co->director = troupe_puppet(co->rt, &p);
 }
 
