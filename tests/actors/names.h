@@ -76,6 +76,14 @@ fail(tr_self *self, void *arg)
     tr_fail(self, TR_EFAULT, "on purpose");
 }
 
+// What the registry ends by, with TR_ELINKED.
+static inline tr_err_t
+link_and_fail(tr_self *self, void *arg)
+{
+    expect_ok(tr_link(self, names));
+    return fail(self, arg);
+}
+
 // Its address has ended when this returns; whether the registry has heard of it nobody knows.
 static inline void
 end_actor(tr_ref_t actor)

@@ -233,13 +233,6 @@ Test(registry, keeps_the_names_of_one_that_is_restarted)
     troupe_end(rt);
 }
 
-static tr_err_t
-link_and_fail(tr_self *self, void *arg)
-{
-    expect_ok(tr_link(self, names));
-    return fail(self, arg);
-}
-
 Test(registry, that_is_restarted_begins_with_no_names)
 {
     parent_t p;
