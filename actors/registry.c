@@ -36,7 +36,6 @@ typedef struct entry {
     tri_ring waiters;   // in order of arrival
     tr_watch_tx *watch; // NULL: nobody watches it
     tri_ring at_watched;
-    tr_ref_t shown; // the value of the watch
     uint8_t size;
     char name[];
 } entry;
@@ -233,11 +232,8 @@ end_watch(registry *r, entry *e)
 static void
 show(tr_self *self, registry *r, entry *e, tr_ref_t actor)
 {
-    if (e->watch == NULL || tr_ref_equal(e->shown, actor)) {
-        return;
-    }
-    e->shown = actor;
-    if (tr_watch_send(self, e->watch, TR_MSG(tr_registry_owner, .actor = actor)) != TR_OK) {
+    if (e->watch != NULL &&
+        tr_watch_send(self, e->watch, TR_MSG(tr_registry_owner, .actor = actor)) != TR_OK) {
         end_watch(r, e);
     }
 }
@@ -465,15 +461,14 @@ keep_waiting(tr_self *self, registry *r, tr_str_t name)
 static tr_err_t
 begin_watch(tr_self *self, registry *r, entry *e)
 {
-    tr_ref_t actor = owner_of(self, e);
     tr_err_t err = plan_sweep(self, r);
     if (err == TR_OK) {
-        err = tr_watch_create(self, TR_MSG(tr_registry_owner, .actor = actor), &e->watch, NULL);
+        err = tr_watch_create(self, TR_MSG(tr_registry_owner, .actor = owner_of(self, e)),
+                              &e->watch, NULL);
     }
     if (err != TR_OK) {
         return err;
     }
-    e->shown = actor;
     tri_ring_push_back(&r->watched, &e->at_watched);
     r->watched_count++;
     return TR_OK;

@@ -8,6 +8,55 @@ static const char longest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0
                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde";
 
+// An actor that may lose its name.
+typedef struct loser_t {
+    tr_ref_t ref;
+    char name[16];
+    tr_ref_t successor;
+    tr_ref_t sender;
+    cue lost;
+    cue held;
+    cue let_go;
+} loser_t;
+
+static tr_err_t
+hear_lost(tr_self *self, void *arg, const tr_message *msg)
+{
+    loser_t *l = arg;
+    (void)self;
+    const tr_registry_lost *lost = tr_as(tr_registry_lost, msg);
+    if (lost == NULL) {
+        return TR_EUNHANDLED;
+    }
+    snprintf(l->name, sizeof l->name, "%.*s", (int)lost->name.size, lost->name.data);
+    l->successor = lost->successor;
+    l->sender = tr_message_sender(msg);
+    cue_give(&l->lost);
+    return TR_OK;
+}
+
+static void
+loser_begin(loser_t *l, uint32_t mailbox)
+{
+    *l = (loser_t){.ref = TR_REF_NONE};
+    cue_init(&l->lost);
+    cue_init(&l->held);
+    cue_init(&l->let_go);
+    part role = {.receive = hear_lost, .arg = l};
+    assert_ok(tr_runtime_spawn(
+        rt, PUPPET_WITH(&role, .mailbox_count = mailbox, .mailbox_bytes = 64 << 20), &l->ref));
+}
+
+static tr_err_t
+be_held(tr_self *self, void *arg)
+{
+    loser_t *l = arg;
+    cue_give(&l->held);
+    while (tr_sleep(self, tr_ms(1)) == TR_OK && sem_trywait(&l->let_go.sem) != 0) {
+    }
+    return TR_OK;
+}
+
 // ---- what is refused
 
 static void
@@ -142,6 +191,42 @@ Test(registry, has_a_name_free_as_soon_as_its_owner_has_ended)
     troupe_end(rt);
 }
 
+static tr_err_t
+be_held_and_leave(tr_self *self, void *arg)
+{
+    loser_t *l = arg;
+    tr_err_t err = be_held(self, l);
+    tr_exit(self);
+    return err;
+}
+
+// Between its end and the news of it lies the mail that it leaves: here that takes a while.
+Test(registry, knows_of_an_end_before_it_is_told)
+{
+    enum { MAIL = 30000 };
+    loser_t a;
+    tr_ref_t former;
+    names_begin(2, (tr_registry_opts_t){.max_names = 2});
+    loser_begin(&a, MAIL);
+    tr_ref_t b = troupe_puppet(rt, NULL);
+    assert_ok(reg("store", a.ref));
+    assert_ok(reg("other", a.ref));
+    assert_ok(troupe_prompt(rt, a.ref, be_held_and_leave, &a));
+    CUE_AWAIT(&a.held);
+    while (tr_runtime_send(rt, a.ref, TR_MSG(number, .value = 1), tr_ms(0)) == TR_OK) {
+    }
+    cue_give(&a.let_go);
+    TROUPE_EVENTUALLY(troupe_is_gone(rt, a.ref));
+    EXPECT_NOBODY("store");
+    assert_ok(reg("store", b));
+    assert_ok(take("other", b, &former));
+    cr_assert(tr_ref_is_none(former));
+    EXPECT_OWNER("store", b);
+    EXPECT_OWNER("other", b);
+    assert_err(unreg("store", a.ref), TR_ENOTFOUND);
+    troupe_end(rt);
+}
+
 Test(registry, forgets_all_names_of_one_that_ended_and_no_others)
 {
     char name[8];
@@ -255,44 +340,6 @@ Test(registry, that_is_restarted_begins_with_no_names)
 
 // ---- taking over
 
-// An actor that may lose its name.
-typedef struct loser_t {
-    tr_ref_t ref;
-    char name[16];
-    tr_ref_t successor;
-    tr_ref_t sender;
-    cue lost;
-    cue held;
-    cue let_go;
-} loser_t;
-
-static tr_err_t
-hear_lost(tr_self *self, void *arg, const tr_message *msg)
-{
-    loser_t *l = arg;
-    (void)self;
-    const tr_registry_lost *lost = tr_as(tr_registry_lost, msg);
-    if (lost == NULL) {
-        return TR_EUNHANDLED;
-    }
-    snprintf(l->name, sizeof l->name, "%.*s", (int)lost->name.size, lost->name.data);
-    l->successor = lost->successor;
-    l->sender = tr_message_sender(msg);
-    cue_give(&l->lost);
-    return TR_OK;
-}
-
-static void
-loser_begin(loser_t *l, uint32_t mailbox)
-{
-    *l = (loser_t){.ref = TR_REF_NONE};
-    cue_init(&l->lost);
-    cue_init(&l->held);
-    cue_init(&l->let_go);
-    part role = {.receive = hear_lost, .arg = l};
-    assert_ok(tr_runtime_spawn(rt, PUPPET_WITH(&role, .mailbox_count = mailbox), &l->ref));
-}
-
 Test(registry, take_over_says_who_had_it_and_tells_the_former_owner)
 {
     loser_t a;
@@ -319,16 +366,6 @@ Test(registry, take_over_says_who_had_it_and_tells_the_former_owner)
     assert_ok(take("store", troupe_puppet(rt, NULL), &former));
     cr_assert(tr_ref_is_none(former), "one that has ended does not count");
     troupe_end(rt);
-}
-
-static tr_err_t
-be_held(tr_self *self, void *arg)
-{
-    loser_t *l = arg;
-    cue_give(&l->held);
-    while (tr_sleep(self, tr_ms(1)) == TR_OK && sem_trywait(&l->let_go.sem) != 0) {
-    }
-    return TR_OK;
 }
 
 static tr_err_t
@@ -556,18 +593,27 @@ Test(registry, is_asked_by_actors_as_it_is_by_threads)
     troupe_end(rt);
 }
 
+static void
+count_unhandled(tr_log_level_t level, const char *line, void *arg)
+{
+    (void)level;
+    *(_Atomic int *)arg += strstr(line, "tr_registry_") != NULL;
+}
+
 Test(registry, takes_changes_that_are_sent_and_no_questions)
 {
-    names_begin(1, (tr_registry_opts_t){.max_waiters = 1, .max_watched = 1});
+    _Atomic int unhandled = 0;
     tr_str_t name = TR_STR("store");
+    assert_ok(tr_runtime_create(
+        &(tr_runtime_opts_t){.workers = 1, .log = count_unhandled, .log_arg = &unhandled}, &rt));
+    assert_ok(tr_runtime_spawn(rt, &(tr_spawn_opts_t){.behavior = &tr_registry_behavior}, &names));
     tr_ref_t a = troupe_puppet(rt, NULL);
-    tr_ref_t found;
-    tr_watch_rx *rx;
+    assert_ok(tr_runtime_send(rt, names, TR_MSG(tr_registry_find, .name = name), SOON));
     assert_ok(tr_runtime_send(rt, names, TR_MSG(tr_registry_wait, .name = name), SOON));
     assert_ok(tr_runtime_send(rt, names, TR_MSG(tr_registry_follow, .name = name), SOON));
-    assert_err(tr_runtime_registry_await(rt, names, name, tr_ms(5), &found), TR_ETIMEOUT);
-    assert_ok(tr_runtime_registry_watch(rt, names, name, SOON, &rx));
-    tr_watch_rx_close(rx);
+    assert_ok(tr_runtime_send(rt, names, TR_MSG(tr_registry_list, .count = 1), SOON));
+    EXPECT_NOBODY("store");
+    cr_assert(eq(int, unhandled, 4));
     assert_ok(
         tr_runtime_send(rt, names, TR_MSG(tr_registry_claim, .name = name, .actor = a), SOON));
     EXPECT_OWNER("store", a);

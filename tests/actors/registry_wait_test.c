@@ -144,17 +144,40 @@ Test(registry_wait, of_one_that_is_killed_leaves_its_room_to_another)
     troupe_end(rt);
 }
 
-// The late answer that the sweep gives is what can be seen of it.
+// Begun and given up in two acts.
+static tr_err_t
+begin_call(tr_self *self, void *arg)
+{
+    tr_future **future = arg;
+    *future =
+        tr_call_begin(self, names, TR_MSG(tr_registry_wait, .name = TR_STR("store")), TR_FOREVER);
+    return TR_OK;
+}
+
+static tr_err_t
+cancel_call(tr_self *self, void *arg)
+{
+    tr_future **future = arg;
+    tr_future_cancel(self, *future);
+    return TR_OK;
+}
+
+// The late answer that a sweep gives is what can be seen of it.
 Test(registry_wait, that_was_given_up_is_forgotten_without_anybody_asking)
 {
     tr_ref_t found;
+    tr_future *future;
     names_begin(2, (tr_registry_opts_t){.max_waiters = 0});
+    tr_ref_t a = troupe_puppet(rt, NULL);
+    assert_ok(troupe_act(rt, a, begin_call, &future));
     for (int i = 0; i < 3; i++) {
         assert_err(await("store", tr_ms(1), &found), TR_ETIMEOUT);
     }
     TROUPE_EVENTUALLY(troupe_ledger(rt).returned == 3);
-    assert_err(await("store", tr_ms(1), &found), TR_ETIMEOUT); // the next one is seen to as well
+    assert_ok(troupe_act(rt, a, cancel_call, &future)); // it was still wanted then
     TROUPE_EVENTUALLY(troupe_ledger(rt).returned == 4);
+    assert_err(await("store", tr_ms(1), &found), TR_ETIMEOUT); // sweeps had come to an end
+    TROUPE_EVENTUALLY(troupe_ledger(rt).returned == 5);
     troupe_end(rt);
 }
 
