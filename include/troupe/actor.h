@@ -144,6 +144,13 @@ typedef struct tr_spawn_opts {
  */
 TR_API TR_MUST_CHECK tr_err_t tr_spawn(tr_self *self, const tr_spawn_opts_t *opts, tr_ref_t *out);
 
+/**
+ * True when the actor has ended for good: from now on what is sent there gets TR_EDEAD. One that
+ * waits for its restart has not ended; TR_REF_NONE always has. False is no promise, since it may
+ * end at any moment: tr_monitor tells of that. Never waits. For channels (mpsc.h) as well.
+ */
+TR_API bool tr_has_ended(const tr_self *self, tr_ref_t actor);
+
 /** My own address. */
 TR_API tr_ref_t tr_self_ref(const tr_self *self);
 

@@ -27,6 +27,7 @@
 #include "troupe/once.h"
 #include "troupe/oneshot.h"
 #include "troupe/ref.h"
+#include "troupe/registry.h"
 #include "troupe/runtime.h"
 #include "troupe/rwlock.h"
 #include "troupe/scope.h"

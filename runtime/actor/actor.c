@@ -56,6 +56,12 @@ tr_self_ref(const tr_self *self)
     return tri_actor_ref(self);
 }
 
+bool
+tr_has_ended(const tr_self *self, tr_ref_t actor)
+{
+    return tri_table_find(&self->rt->table, actor) == NULL;
+}
+
 tr_ref_t
 tr_self_parent(const tr_self *self)
 {

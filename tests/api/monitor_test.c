@@ -238,6 +238,108 @@ Test(monitor, that_was_ended_does_not_fire)
     troupe_end(rt);
 }
 
+// ---- looking once
+
+typedef struct look {
+    tr_ref_t at;
+    bool has_ended;
+} look;
+
+static tr_err_t
+do_look(tr_self *self, void *arg)
+{
+    look *l = arg;
+    l->has_ended = tr_has_ended(self, l->at);
+    return TR_OK;
+}
+
+static bool
+has_ended(watcher *w, tr_ref_t at)
+{
+    look l = {.at = at};
+    assert_ok(troupe_act(w->rt, w->ref, do_look, &l));
+    return l.has_ended;
+}
+
+Test(monitor, has_ended_is_true_of_nobody_and_of_the_dead)
+{
+    tr_runtime *rt = troupe_begin(2);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_ref_t target = troupe_puppet(rt, NULL);
+    cr_assert(has_ended(&w, TR_REF_NONE));
+    cr_assert(has_ended(&w, (tr_ref_t){UINT64_MAX}));
+    cr_assert(has_ended(&w, w.ref) == false);
+    cr_assert(has_ended(&w, target) == false);
+    watch(&w, target);
+    assert_ok(troupe_act(rt, target, leave, NULL));
+    CUE_AWAIT(&w.down);
+    cr_assert(has_ended(&w, target), "who has been told of the end sees it");
+    troupe_end(rt);
+}
+
+Test(monitor, has_ended_is_true_of_a_channel_that_was_closed)
+{
+    tr_runtime *rt = troupe_begin(1);
+    watcher w;
+    watcher_begin(&w, rt);
+    tr_mpsc_tx *tx;
+    tr_mpsc_rx *rx;
+    assert_ok(tr_runtime_mpsc_create(rt, &(tr_mpsc_opts_t){.name = "c"}, &tx, &rx));
+    tr_ref_t ref = tr_mpsc_ref(tx);
+    cr_assert(has_ended(&w, ref) == false);
+    tr_mpsc_tx_close(tx);
+    tr_mpsc_rx_close(rx);
+    cr_assert(has_ended(&w, ref));
+    troupe_end(rt);
+}
+
+typedef struct keeper {
+    tr_ref_t child;
+    bool was_ended, is_ended;
+    cue decided;
+} keeper;
+
+static tr_err_t
+keep_one(tr_self *self, void *arg)
+{
+    keeper *k = arg;
+    return tr_spawn(self, PUPPET_WITH(NULL, .after_exit = TR_AFTER_EXIT_HOLD), &k->child);
+}
+
+static tr_err_t
+look_and_give_up(tr_self *self, void *arg, const tr_message *msg)
+{
+    keeper *k = arg;
+    if (tr_as(tr_child_exit, msg) == NULL) {
+        return TR_EUNHANDLED;
+    }
+    k->was_ended = tr_has_ended(self, k->child);
+    tr_err_t err = tr_discard(self, k->child);
+    tr_monitor_t monitor;
+    const tr_message *down;
+    err = err == TR_OK ? tr_monitor(self, k->child, &monitor) : err;
+    err = err == TR_OK ? tr_receive(self, TR_TYPES(tr_down), &down, tr_seconds(10)) : err;
+    k->is_ended = tr_has_ended(self, k->child);
+    cue_give(&k->decided);
+    return err;
+}
+
+Test(monitor, has_ended_is_false_of_one_that_is_held_until_it_is_given_up)
+{
+    tr_runtime *rt = troupe_begin(2);
+    keeper k = {.child = TR_REF_NONE};
+    cue_init(&k.decided);
+    part role = {.receive = look_and_give_up, .arg = &k};
+    tr_ref_t parent = troupe_puppet(rt, &role);
+    assert_ok(troupe_act(rt, parent, keep_one, &k));
+    assert_err(troupe_act(rt, k.child, return_eio, NULL), TR_ECRASHED);
+    CUE_AWAIT(&k.decided);
+    cr_assert(k.was_ended == false);
+    cr_assert(k.is_ended);
+    troupe_end(rt);
+}
+
 // ---- races: a leak, a second down or a use after free is what AddressSanitizer finds here
 
 typedef struct race {
