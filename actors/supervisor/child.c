@@ -32,7 +32,7 @@ tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
     tr_ref_t ref;
     tr_err_t err = tr_spawn(self, &opts, &ref);
     if (err == TR_OK) {
-        tri_member_set_ref(s, m, ref);
+        tri_member_set_ref(self, s, m, ref);
         m->state = TR_CHILD_UP;
     }
     return err;
@@ -82,7 +82,7 @@ tri_sup_drop(tr_self *self, supervisor_t *s, member_t *m)
         if (err != TR_OK && err != TR_EDEAD) {
             tr_fail(self, err, "child %s cannot be given up", m->spec->id);
         }
-        tri_member_set_ref(s, m, TR_REF_NONE);
+        tri_member_set_ref(self, s, m, TR_REF_NONE);
         m->state = TR_CHILD_STOPPED;
         m->fails = 0;
     }

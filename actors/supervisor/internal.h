@@ -5,12 +5,14 @@
 
 #include "troupe/supervisor.h"
 
+#include "actors/hash.h"
+
 // A child as the supervisor knows it. Members are in the order of starting.
 typedef struct member_t {
+    tri_hashed by_id;
+    tri_hashed by_ref; // while it has an address
     struct member_t *prev;
     struct member_t *next;
-    struct member_t *next_by_id; // in a bucket of the table
-    struct member_t *next_by_ref;
     const tr_child_t *spec; // of the supervisor's table, or behind this struct
     tr_ref_t ref;           // TR_REF_NONE: it is stopped
     tr_child_state state;
@@ -21,11 +23,6 @@ typedef struct member_t {
     uint64_t restarts; // in all its time
 } member_t;
 
-typedef struct buckets_t {
-    member_t **heads;
-    uint32_t count; // a power of two
-} buckets_t;
-
 typedef struct job_t job_t; // an order that waits to be carried out: request.c
 
 typedef struct supervisor_t {
@@ -35,8 +32,8 @@ typedef struct supervisor_t {
     uint32_t count;
     uint32_t max_children;
     uint64_t next_number; // of ids that are made up, and of restarts that are due
-    buckets_t by_id;
-    buckets_t by_ref;
+    tri_hash by_id;
+    tri_hash by_ref;
     int64_t *restarts_ns; // when the latest restarts were, a ring of max_restarts + 1
     uint32_t ring;        // its size
     uint32_t next;        // where the next one goes
@@ -67,7 +64,7 @@ member_t *tri_member_create(tr_self *self, supervisor_t *s, const tr_child_t *sp
 // Forget one that has no actor any more.
 void tri_member_destroy(tr_self *self, supervisor_t *s, member_t *m);
 
-void tri_member_set_ref(supervisor_t *s, member_t *m, tr_ref_t ref);
+void tri_member_set_ref(tr_self *self, supervisor_t *s, member_t *m, tr_ref_t ref);
 member_t *tri_member_by_ref(const supervisor_t *s, tr_ref_t ref);
 member_t *tri_member_by_id(const supervisor_t *s, tr_str_t id);
 

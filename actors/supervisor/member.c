@@ -4,109 +4,8 @@
 #include <string.h>
 
 #define MAX_CHILDREN 65536u
-#define BUCKETS_MIN  16u
 
-// ---- hashing
-
-// FNV-1a (Fowler, Noll, Vo). Ids are the program's own: nobody chooses them to collide.
-static uint32_t
-hash_of_id(tr_str_t id)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < id.size; i++) {
-        hash = (hash ^ (unsigned char)id.data[i]) * 0x100000001b3u;
-    }
-    return (uint32_t)(hash ^ hash >> 32);
-}
-
-static uint32_t
-hash_of_ref(tr_ref_t ref)
-{
-    uint64_t hash = ref.raw * 0x9e3779b97f4a7c15u;
-    return (uint32_t)(hash >> 32);
-}
-
-static member_t **
-bucket(const buckets_t *b, uint32_t hash)
-{
-    return &b->heads[hash & (b->count - 1)];
-}
-
-static void
-link_id(buckets_t *b, member_t *m)
-{
-    member_t **head = bucket(b, hash_of_id(tr_str(m->spec->id)));
-    m->next_by_id = *head;
-    *head = m;
-}
-
-static void
-link_ref(buckets_t *b, member_t *m)
-{
-    member_t **head = bucket(b, hash_of_ref(m->ref));
-    m->next_by_ref = *head;
-    *head = m;
-}
-
-static void
-unlink_ref(supervisor_t *s, member_t *m)
-{
-    member_t **at = bucket(&s->by_ref, hash_of_ref(m->ref));
-    while (*at != m) {
-        at = &(*at)->next_by_ref;
-    }
-    *at = m->next_by_ref;
-}
-
-static void
-unlink_id(supervisor_t *s, member_t *m)
-{
-    member_t **at = bucket(&s->by_id, hash_of_id(tr_str(m->spec->id)));
-    while (*at != m) {
-        at = &(*at)->next_by_id;
-    }
-    *at = m->next_by_id;
-}
-
-static member_t **
-alloc_heads(tr_self *self, uint32_t count)
-{
-    member_t **heads = tr_alloc(self, count * sizeof *heads);
-    if (heads != NULL) {
-        memset(heads, 0, count * sizeof *heads);
-    }
-    return heads;
-}
-
-// Room for one more: as many buckets as members at least. Both tables, or none.
-static tr_err_t
-grow(tr_self *self, supervisor_t *s)
-{
-    if (s->count < s->by_id.count) {
-        return TR_OK;
-    }
-    uint32_t count = s->by_id.count != 0 ? s->by_id.count * 2 : BUCKETS_MIN;
-    buckets_t by_id = {alloc_heads(self, count), count};
-    buckets_t by_ref = {alloc_heads(self, count), count};
-    if (by_id.heads == NULL || by_ref.heads == NULL) {
-        tr_free(self, by_id.heads);
-        tr_free(self, by_ref.heads);
-        return TR_ENOMEM;
-    }
-    for (member_t *m = s->first; m != NULL; m = m->next) {
-        link_id(&by_id, m);
-        if (!tr_ref_equal(m->ref, TR_REF_NONE)) {
-            link_ref(&by_ref, m);
-        }
-    }
-    tr_free(self, s->by_id.heads);
-    tr_free(self, s->by_ref.heads);
-    s->by_id = by_id;
-    s->by_ref = by_ref;
-    return TR_OK;
-}
-
-// ---- members
+#define MEMBER_OF(item, field) ((member_t *)(void *)((char *)(item)-offsetof(member_t, field)))
 
 tr_err_t
 tri_members_init(tr_self *self, supervisor_t *s)
@@ -116,7 +15,20 @@ tri_members_init(tr_self *self, supervisor_t *s)
     if (s->max_children == 0) {
         s->max_children = spec->child_count > MAX_CHILDREN ? spec->child_count : MAX_CHILDREN;
     }
-    return grow(self, s);
+    tr_err_t err = tri_hash_init(self, &s->by_id);
+    return err == TR_OK ? tri_hash_init(self, &s->by_ref) : err;
+}
+
+static uint64_t
+hash_of_id(const supervisor_t *s, tr_str_t id)
+{
+    return tri_hash_of(&s->by_id, id.data, id.size);
+}
+
+static uint64_t
+hash_of_ref(const supervisor_t *s, tr_ref_t ref)
+{
+    return tri_hash_of(&s->by_ref, &ref.raw, sizeof ref.raw);
 }
 
 // The spec, its argument and its id, behind the member.
@@ -153,9 +65,6 @@ create_with_copy(tr_self *self, supervisor_t *s, const tr_child_t *spec)
 member_t *
 tri_member_create(tr_self *self, supervisor_t *s, const tr_child_t *spec, bool is_copied)
 {
-    if (grow(self, s) != TR_OK) {
-        return NULL;
-    }
     member_t *m = is_copied ? create_with_copy(self, s, spec) : tr_alloc(self, sizeof *m);
     if (m == NULL) {
         return NULL;
@@ -172,15 +81,16 @@ tri_member_create(tr_self *self, supervisor_t *s, const tr_child_t *spec, bool i
     }
     s->last = m;
     s->count++;
-    link_id(&s->by_id, m);
+    m->by_id.hash = hash_of_id(s, tr_str(m->spec->id));
+    tri_hash_add(self, &s->by_id, &m->by_id);
     return m;
 }
 
 void
 tri_member_destroy(tr_self *self, supervisor_t *s, member_t *m)
 {
-    tri_member_set_ref(s, m, TR_REF_NONE);
-    unlink_id(s, m);
+    tri_member_set_ref(self, s, m, TR_REF_NONE);
+    tri_hash_remove(&s->by_id, &m->by_id);
     *(m->prev != NULL ? &m->prev->next : &s->first) = m->next;
     *(m->next != NULL ? &m->next->prev : &s->last) = m->prev;
     s->count--;
@@ -188,33 +98,34 @@ tri_member_destroy(tr_self *self, supervisor_t *s, member_t *m)
 }
 
 void
-tri_member_set_ref(supervisor_t *s, member_t *m, tr_ref_t ref)
+tri_member_set_ref(tr_self *self, supervisor_t *s, member_t *m, tr_ref_t ref)
 {
     if (!tr_ref_equal(m->ref, TR_REF_NONE)) {
-        unlink_ref(s, m);
+        tri_hash_remove(&s->by_ref, &m->by_ref);
     }
     m->ref = ref;
     if (!tr_ref_equal(ref, TR_REF_NONE)) {
-        link_ref(&s->by_ref, m);
+        m->by_ref.hash = hash_of_ref(s, ref);
+        tri_hash_add(self, &s->by_ref, &m->by_ref);
     }
 }
 
 member_t *
 tri_member_by_ref(const supervisor_t *s, tr_ref_t ref)
 {
-    member_t *m = *bucket(&s->by_ref, hash_of_ref(ref));
-    while (m != NULL && !tr_ref_equal(m->ref, ref)) {
-        m = m->next_by_ref;
+    tri_hashed *at = tri_hash_find(&s->by_ref, hash_of_ref(s, ref));
+    while (at != NULL && !tr_ref_equal(MEMBER_OF(at, by_ref)->ref, ref)) {
+        at = tri_hash_find_next(at);
     }
-    return m;
+    return at != NULL ? MEMBER_OF(at, by_ref) : NULL;
 }
 
 member_t *
 tri_member_by_id(const supervisor_t *s, tr_str_t id)
 {
-    member_t *m = *bucket(&s->by_id, hash_of_id(id));
-    while (m != NULL && !tr_str_equal(id, tr_str(m->spec->id))) {
-        m = m->next_by_id;
+    tri_hashed *at = tri_hash_find(&s->by_id, hash_of_id(s, id));
+    while (at != NULL && !tr_str_equal(id, tr_str(MEMBER_OF(at, by_id)->spec->id))) {
+        at = tri_hash_find_next(at);
     }
-    return m;
+    return at != NULL ? MEMBER_OF(at, by_id) : NULL;
 }

@@ -39,11 +39,14 @@ start(tr_self *self, void *state, const void *arg)
     s->spec = spec;
     s->ring = (spec->max_restarts != 0 ? spec->max_restarts : DEFAULT_MAX_RESTARTS) + 1;
     s->restarts_ns = tr_alloc(self, s->ring * sizeof *s->restarts_ns);
-    if (s->restarts_ns == NULL || tri_members_init(self, s) != TR_OK) {
+    if (s->restarts_ns == NULL) {
         return TR_ENOMEM;
     }
-    start_children(self, s);
-    return TR_OK;
+    tr_err_t err = tri_members_init(self, s);
+    if (err == TR_OK) {
+        start_children(self, s);
+    }
+    return err;
 }
 
 static tr_err_t
