@@ -6,6 +6,17 @@ is_supervisor(const tr_child_t *child)
     return child->behavior == &tr_supervisor_behavior;
 }
 
+// Whoever is the next in order and there: that one is to end before.
+static tr_ref_t
+successor(const member_t *m)
+{
+    const member_t *next = m->next;
+    while (next != NULL && tr_ref_equal(next->ref, TR_REF_NONE)) {
+        next = next->next;
+    }
+    return next != NULL ? next->ref : TR_REF_NONE;
+}
+
 // All are held when their lives end, temporary ones too: so that a group can end in order.
 tr_err_t
 tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
@@ -24,6 +35,7 @@ tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
         .worker = child->worker,
         .after_exit = TR_AFTER_EXIT_HOLD,
         .stop_order = child->stop_order,
+        .before = successor(m),
         .start_timeout_ms =
             child->start_timeout_ms == 0 && is_tree ? TR_START_INFINITE : child->start_timeout_ms,
         .shutdown_ms =

@@ -124,6 +124,8 @@ typedef struct tr_spawn_opts {
     uint32_t worker; // for TR_PLACE_AT
     tr_after_exit_t after_exit;
     tr_stop_order_t stop_order; // of its own children
+    tr_ref_t before;            // the sibling that it precedes in the order of children; none: it
+                                // comes last
     int64_t start_timeout_ms;   // how long start may take; 0 for 5000; TR_START_INFINITE
     int64_t shutdown_ms;        // how long an orderly stop may take, or TR_SHUTDOWN_…
 } tr_spawn_opts_t;
@@ -136,7 +138,8 @@ typedef struct tr_spawn_opts {
  *
  * @param out  the child's address, written only on TR_OK. A value.
  * @return TR_OK, the error of its start, or
- *         TR_EINVAL     an option is outside its range
+ *         TR_EINVAL     an option is outside its range, `before` is no child of self
+ *         TR_EDEAD      `before` has ended
  *         TR_ENOMEM     memory or the room for actors is exhausted
  *         TR_ETIMEOUT   start took longer than start_timeout_ms; the child is being killed
  *         TR_ECANCELED  self is being stopped

@@ -56,10 +56,16 @@ tr_err_t
 tri_child_make(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
 {
     tr_err_t err = tri_spawn_opts_check(self->rt, opts);
+    const bool is_placed = !tr_ref_equal(opts->before, TR_REF_NONE);
+    tri_actor *next = is_placed && err == TR_OK ? tri_child_find(self, opts->before, &err) : NULL;
     if (err == TR_OK) {
         err = tri_child_may_begin(self)
                   ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
                   : TR_ECANCELED;
+    }
+    if (err == TR_OK && next != NULL) {
+        tri_list_remove(&(*out)->cold->sibling);
+        tri_list_push_back(&next->cold->sibling, &(*out)->cold->sibling);
     }
     if (err != TR_OK && opts->socket != NULL) {
         tr_socket_close(*opts->socket);
