@@ -96,6 +96,7 @@ typedef struct tri_cold {
     tri_list watchers;       // monitors of me
     tri_list rooms;          // senders that wait for room, in order
     uint64_t next_id;        // of timers and monitors
+    uint32_t drains;         // requests to drain that it passed on to its children
     int64_t served_ns;       // when the last request with a deadline was begun; 0: none was
     int64_t service_ns;      // how long they take of late; see mailbox.c
     tri_lane probes;         // and questions of proofs that came, until the intake is over
@@ -117,6 +118,7 @@ typedef struct tri_cold {
     tri_actor *self;
     tri_list sibling;     // in the parent's children
     tri_timer stop_timer; // kills when an orderly stop takes too long
+    uint32_t drained;     // the parent's `drains` when it was last asked
     bool is_told_to_stop;
     bool is_known_held;      // the parent's handler has heard that it is held
     bool is_task;            // its parent hears of its end by a future; see task.c

@@ -29,9 +29,16 @@ void
 tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to, tr_message *msg,
                  int64_t now_ns)
 {
+    msg->meta |= TRI_MSG_CHARGED;
+    tri_send_deliver_free(rt, here, target, to, msg, now_ns);
+}
+
+void
+tri_send_deliver_free(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
+                      tr_message *msg, int64_t now_ns)
+{
     msg->generation = (uint32_t)(to.raw >> 32);
     msg->sent_tick = (uint32_t)(now_ns >> 20);
-    msg->meta |= TRI_MSG_CHARGED;
     tri_message_own_parts(msg);
     tri_count_at(rt, here, TRI_ACCEPTED);
     tri_actor_post(here, target, &msg->parcel, false);

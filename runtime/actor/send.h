@@ -12,6 +12,10 @@ tri_send_prepare(tri_worker *here, const tr_type_t *type, const void *value, tr_
 void tri_send_deliver(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
                       tr_message *msg, int64_t now_ns);
 
+// The same for a message that takes no room.
+void tri_send_deliver_free(tr_runtime *rt, tri_worker *here, tri_actor *target, tr_ref_t to,
+                           tr_message *msg, int64_t now_ns);
+
 // Send one of the runtime's own messages, which takes no room and is urgent. Takes it. False:
 // nobody is there.
 bool tri_send_system(tr_runtime *rt, tri_worker *here, tr_message *msg, tr_ref_t to);

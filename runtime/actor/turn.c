@@ -8,6 +8,7 @@
 #include "actor/cancel.h"
 #include "actor/child.h"
 #include "actor/deadlock.h"
+#include "actor/drain.h"
 #include "actor/future.h"
 #include "actor/life.h"
 #include "actor/mailbox.h"
@@ -69,15 +70,18 @@ put_down(tri_actor *actor, tr_err_t verdict, tr_err_t answer)
     if (tri_stash_take(actor, is_handled)) {
         return;
     }
-    actor->in_hand = NULL;
     tri_settle(actor, is_handled ? TRI_HANDLED : TRI_FAILED);
-    if (verdict == TR_EUNHANDLED) {
+    if (verdict == TR_EUNHANDLED && !tri_is_drain(msg)) {
         tri_report_unhandled(actor->rt, TRI_PEEK(&actor->behavior), msg->parcel.type);
     }
-    if (actor->owes_answer) {
+    bool is_passed_on = actor->owes_answer && is_handled && !actor->is_stopping &&
+                        tri_is_drain(msg) && tri_drain_begin(actor);
+    actor->in_hand = NULL;
+    if (actor->owes_answer && !is_passed_on) {
         actor->owes_answer = false;
         tri_call_fail(actor->rt, here, msg, answer);
     } else {
+        actor->owes_answer = false;
         tri_destroy_message(actor->rt, here, msg);
     }
 }
