@@ -12,6 +12,7 @@
 #include "troupe/broadcast.h"
 #include "troupe/buf.h"
 #include "troupe/call.h"
+#include "troupe/config.h"
 #include "troupe/duration.h"
 #include "troupe/error.h"
 #include "troupe/export.h"
