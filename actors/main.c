@@ -8,12 +8,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_SHUTDOWN_MS 30000
-#define KILL_MS             2000 // how long killed actors may take to reach a wait
+#define KILL_MS 2000 // how long killed actors may take to reach a wait
 
 // What comes through the pipe.
 #define NEWS_SIGNAL 's'
@@ -197,7 +195,7 @@ run(tr_runtime *rt, const tr_main_opts_t *opts, house_t *house)
                  tr_strerror(err != TR_OK ? err : house->reason));
     }
     int code =
-        shut_down(rt, house, opts->shutdown_ms != 0 ? opts->shutdown_ms : DEFAULT_SHUTDOWN_MS);
+        shut_down(rt, house, opts->shutdown_ms != 0 ? opts->shutdown_ms : TR_MAIN_SHUTDOWN_MS);
     if (code == TR_EXIT_OK && (err != TR_OK || house->reason != TR_OK)) {
         code = TR_EXIT_FAILED;
     }
@@ -238,9 +236,9 @@ start_and_run(const tr_main_opts_t *opts, house_t *house)
 {
     tr_runtime *rt;
     tr_runtime_opts_t runtime = opts->runtime;
-    runtime.inspect = TR_INSPECT_ON;
+    runtime.inspect = opts->no_inspect ? TR_INSPECT_OFF : TR_INSPECT_ON;
     tr_err_t err = tr_runtime_create(&runtime, &rt);
-    if (err == TR_EACCESS) {
+    if (err == TR_EACCESS && !opts->no_inspect) {
         // Whoever owns the folder must not be able to keep the service from starting.
         fprintf(stderr, "troupe: no trace socket: its folder is not safe to use\n");
         runtime.inspect = TR_INSPECT_OFF;
@@ -316,61 +314,4 @@ tr_main_run(const tr_main_opts_t *opts, const tr_supervisor_t *root)
     close(house.news[0]);
     close(house.news[1]);
     return code;
-}
-
-// ---- arguments
-
-static void
-print_usage(FILE *to, const char *program)
-{
-    fprintf(to,
-            "usage: %s [--workers N] [--shutdown-ms N] [--help]\n"
-            "  --workers N      worker threads, 1 to 256; default: one per core\n"
-            "  --shutdown-ms N  how long an orderly shutdown may take; default: %d\n",
-            program, DEFAULT_SHUTDOWN_MS);
-}
-
-static bool
-read_number(const char *text, long long max, long long *out)
-{
-    char *end;
-    errno = 0;
-    long long number = text != NULL ? strtoll(text, &end, 10) : 0;
-    if (text == NULL || *text == '\0' || *end != '\0' || errno != 0 || number < 1 || number > max) {
-        return false;
-    }
-    *out = number;
-    return true;
-}
-
-int
-tr_main(int argc, char **argv, const tr_supervisor_t *root)
-{
-    tr_main_opts_t opts = {.shutdown_ms = 0};
-    const char *program = argc > 0 ? argv[0] : "service";
-    for (int i = 1; i < argc; i += 2) {
-        long long number = 0;
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        bool is_workers = strcmp(argv[i], "--workers") == 0;
-        if (strcmp(argv[i], "--help") == 0) {
-            print_usage(stdout, program);
-            return TR_EXIT_OK;
-        }
-        if (!is_workers && strcmp(argv[i], "--shutdown-ms") != 0) {
-            fprintf(stderr, "%s: unknown argument '%s'\n", program, argv[i]);
-            print_usage(stderr, program);
-            return TR_EXIT_USAGE;
-        }
-        if (!read_number(value, is_workers ? 256 : INT64_MAX / 1000000, &number)) {
-            fprintf(stderr, "%s: %s needs a number in its range, not '%s'\n", program, argv[i],
-                    value != NULL ? value : "");
-            return TR_EXIT_USAGE;
-        }
-        if (is_workers) {
-            opts.runtime.workers = (uint32_t)number;
-        } else {
-            opts.shutdown_ms = number;
-        }
-    }
-    return tr_main_run(&opts, root);
 }

@@ -94,7 +94,7 @@ begin(tr_self *self, listener *l)
         return err;
     }
     uint16_t port = tr_tcp_listener_port(l->tcp);
-    if (l->arg.port_file != NULL) {
+    if (l->arg.port_file[0] != '\0') {
         err = write_port_file(l->arg.port_file, port);
         if (err != TR_OK) {
             tr_fail(self, err, "cannot write %s", l->arg.port_file);

@@ -12,7 +12,7 @@
 typedef struct listener_arg {
     const char *host;
     uint16_t port;         // 0: the system chooses
-    const char *port_file; // written when clients are accepted; NULL for none
+    const char *port_file; // written when clients are accepted; empty for none
     uint32_t max_clients;
     uint32_t shards;  // children "shard-0" … of the same supervisor, which has a "hub", too
     hash_seed_t seed; // which keys are whose; the same in every life, as the shards keep their keys

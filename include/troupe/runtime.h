@@ -59,11 +59,12 @@ typedef struct tr_runtime_opts {
     size_t stack_bytes; // of a handler that waits; 0: 256 KiB; at least 16 KiB
     tr_log_fn log;      // NULL: lines to standard error
     void *log_arg;
-    uint32_t inspect; // TR_INSPECT_…
+    tr_log_level_t log_level; // what is less severe is not reported; 0: TR_LOG_DEBUG, everything is
+    uint32_t inspect;         // TR_INSPECT_…
 } tr_runtime_opts_t;
 
 #define TR_INSPECT_OFF 0u // no trace socket: the default of a runtime made by hand
-#define TR_INSPECT_ON  1u // serve the trace socket; tr_main does
+#define TR_INSPECT_ON  1u // serve the trace socket; tr_main does, unless it is told otherwise
 
 /**
  * Make a runtime and start its workers.

@@ -13,6 +13,7 @@
 #include "troupe/buf.h"
 #include "troupe/call.h"
 #include "troupe/circuit.h"
+#include "troupe/config.h"
 #include "troupe/drain.h"
 #include "troupe/duration.h"
 #include "troupe/error.h"

@@ -33,6 +33,9 @@ void
 tri_log(tr_runtime *rt, tr_log_level_t level, const char *format, ...)
 {
     char line[2560];
+    if (level < rt->log_level) {
+        return;
+    }
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
@@ -153,6 +156,7 @@ static tr_err_t
 check_opts(const tr_runtime_opts_t *opts)
 {
     bool is_valid = opts->workers <= WORKERS_MAX && opts->inspect <= TR_INSPECT_ON &&
+                    (unsigned)opts->log_level <= TR_LOG_ERROR &&
                     (opts->stack_bytes == 0 || opts->stack_bytes >= STACK_MIN);
     return is_valid ? TR_OK : TR_EINVAL;
 }
@@ -172,6 +176,7 @@ init(tr_runtime *rt, const tr_runtime_opts_t *opts)
     tri_cond_init(&rt->ended);
     rt->log = opts->log != NULL ? opts->log : log_to_stderr;
     rt->log_arg = opts->log_arg;
+    rt->log_level = opts->log_level;
     rt->name = tri_strdup(opts->name != NULL ? opts->name : program_invocation_short_name);
     if (rt->name == NULL) {
         return TR_ENOMEM;

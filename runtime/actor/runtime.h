@@ -24,6 +24,7 @@ struct tr_runtime {
     char *name;
     tr_log_fn log;
     void *log_arg;
+    tr_log_level_t log_level;    // the least that is logged
     _Atomic uint32_t next_place; // TR_PLACE_ANY, in turn
     pthread_mutex_t lock;        // what follows, and actors' own names
     pthread_cond_t ended;        // signalled when the root has ended, or a hold

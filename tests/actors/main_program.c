@@ -174,6 +174,80 @@ static const tr_behavior_t failing = {
 static const tr_behavior_t unborn = {.name = "unborn", .start = fail_to_start, .receive = ignore};
 static const tr_behavior_t slow = {.name = "slow", .start = hang_in_start, .receive = ignore};
 
+// ---- settings of its own
+
+typedef struct lines_t {
+    const char *line;
+    uint32_t times;
+} lines_t;
+
+static const tr_config_key_t line_keys[] = {
+    {.name = "line", TR_CONFIG_STR(lines_t, line), .fallback = "hello", .help = "what is said"},
+    {.name = "say.times",
+     TR_CONFIG_U32(lines_t, times),
+     .fallback = "1",
+     .max = "9",
+     .help = "how often; never is refused later"},
+};
+static const tr_config_spec_t line_spec = {
+    .program = "play", .about = "A play.", .keys = line_keys, .key_count = 2};
+static lines_t lines;
+
+// The settings are the argument, copied when it is spawned: when they are there.
+static tr_err_t
+say_lines(tr_self *self, void *state, const void *arg)
+{
+    const lines_t *l = arg;
+    (void)self;
+    (void)state;
+    for (uint32_t i = 0; i < l->times; i++) {
+        say(l->line);
+    }
+    say("up");
+    return TR_OK;
+}
+
+static bool
+is_said_at_all(void *settings, void *arg)
+{
+    const lines_t *l = settings;
+    if (l->times == 0) {
+        fputs(arg, stderr);
+    }
+    return l->times != 0;
+}
+
+static int
+play_lines(int argc, char **argv)
+{
+    static const tr_behavior_t actor = {.name = "actor", .start = say_lines, .receive = ignore};
+    static const tr_child_t child = {
+        .id = "actor", .behavior = &actor, .arg = &lines, .arg_size = sizeof lines};
+    static const tr_supervisor_t root = {.name = "play", .children = &child, .child_count = 1};
+    static char nothing[] = "nothing is said\n";
+    static const tr_main_opts_t opts = {
+        .runtime = {.name = "lines", .workers = 1, .log_level = TR_LOG_WARN},
+        .shutdown_ms = 1500,
+        .no_inspect = true,
+        .config = &line_spec,
+        .settings = &lines,
+        .configured = is_said_at_all,
+        .configured_arg = nothing,
+    };
+    return tr_main_with(argc, argv, &opts, &root);
+}
+
+// A key that tr_main has, too.
+static int
+play_clash(int argc, char **argv)
+{
+    static const tr_config_key_t key = {
+        .name = "workers", TR_CONFIG_U32(lines_t, times), .fallback = "1", .help = "who works"};
+    static const tr_config_spec_t spec = {.program = "play", .keys = &key, .key_count = 1};
+    static const tr_supervisor_t root = {.name = "play"};
+    return tr_main_with(argc, argv, &(tr_main_opts_t){.config = &spec, .settings = &lines}, &root);
+}
+
 // ---- the service
 
 typedef struct play_t {
@@ -211,6 +285,12 @@ int
 main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "lines") == 0) {
+        return play_lines(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "clash") == 0) {
+        return play_clash(argc - 1, argv + 1);
+    }
     const tr_behavior_t *second = NULL;
     for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
         second = strcmp(plays[i].name, name) == 0 ? plays[i].second : second;

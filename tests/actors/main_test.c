@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,7 +208,7 @@ Test(main, second_signal_kills_also_when_nobody_reads_the_complaints)
 Test(main, shutdown_that_takes_too_long_kills)
 {
     service_t s;
-    RUN(&s, "lingering", "--shutdown-ms", "50");
+    RUN(&s, "lingering", "--shutdown", "50ms");
     await_line(&s, "up\n");
     kill(s.pid, SIGTERM);
     expect_exit(&s, TR_EXIT_KILLED);
@@ -218,7 +219,7 @@ Test(main, handler_that_never_returns_is_left_behind)
 {
     service_t s;
     int64_t begin = troupe_now_ns();
-    RUN(&s, "stuck", "--shutdown-ms", "50", "--workers", "2");
+    RUN(&s, "stuck", "--shutdown", "50ms", "--workers", "2");
     await_line(&s, "stuck\n");
     kill(s.pid, SIGTERM);
     expect_exit(&s, TR_EXIT_ABANDONED);
@@ -243,7 +244,7 @@ Test(main, handler_that_never_returns_on_the_only_worker_is_left_behind)
 Test(main, blocking_work_that_never_returns_is_left_behind)
 {
     service_t s;
-    RUN(&s, "blocking", "--shutdown-ms", "50", "--workers", "2");
+    RUN(&s, "blocking", "--shutdown", "50ms", "--workers", "2");
     await_line(&s, "stuck\n");
     kill(s.pid, SIGTERM);
     expect_exit(&s, TR_EXIT_ABANDONED);
@@ -300,7 +301,7 @@ Test(main, root_that_does_not_start_is_a_failure)
     expect_in(s.said, "+a\n-a\n");
 }
 
-// ---- arguments
+// ---- settings
 
 typedef struct usage_t {
     const char *argument;
@@ -308,24 +309,20 @@ typedef struct usage_t {
     const char *complaint;
 } usage_t;
 
-Test(main, names_the_argument_that_is_wrong)
+Test(main, names_the_setting_that_is_wrong)
 {
     static const usage_t bad[] = {
-        {"--wokers", "2", "unknown argument '--wokers'"},
-        {"8080", NULL, "unknown argument '8080'"},
-        {"", NULL, "unknown argument ''"},
-        {"--workers", NULL, "--workers needs"},
-        {"--workers", "0", "--workers needs a number in its range, not '0'"},
-        {"--workers", "257", "not '257'"},
-        {"--workers", "-1", "not '-1'"},
-        {"--workers", "2x", "not '2x'"},
-        {"--workers", "", "not ''"},
-        {"--workers", "99999999999999999999", "not '99999999999999999999'"},
-        {"--workers", "--help", "not '--help'"},
-        {"--shutdown-ms", NULL, "--shutdown-ms needs"},
-        {"--shutdown-ms", "soon", "--shutdown-ms needs a number in its range, not 'soon'"},
-        {"--shutdown-ms", "0", "not '0'"},
-        {"--shutdown-ms", "9223372036854775807", "not '9223372036854775807'"},
+        {"--wokers", "2", "--wokers: unknown argument; did you mean --workers?"},
+        {"--shutdown-ms", "50", "--shutdown-ms: unknown argument; did you mean --shutdown?"},
+        {"8080", NULL, "unexpected argument '8080'"},
+        {"", NULL, "unexpected argument ''"},
+        {"--workers", NULL, "--workers needs a value: expected a whole number, 0 to 256"},
+        {"--workers", "257", "--workers: expected a whole number, 0 to 256, not '257'"},
+        {"--shutdown", "0s", "--shutdown: expected a duration such as 200ms or 5s, 1ms or more"},
+        {"--shutdown", "soon", "not 'soon'"},
+        {"--log-level", "2", "--log-level: expected one of debug, info, warning or error"},
+        {"--inspect=x", NULL, "--inspect: expected true or false, not 'x'"},
+        {"--config", "/absent", "/absent: cannot be opened"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         service_t s;
@@ -336,6 +333,105 @@ Test(main, names_the_argument_that_is_wrong)
     }
 }
 
+Test(main, variable_that_nobody_knows_is_wrong)
+{
+    service_t s;
+    setenv("TROUPE_WOKERS", "2", 1);
+    RUN(&s, "orderly");
+    expect_exit(&s, TR_EXIT_USAGE);
+    expect_in(s.complained, "TROUPE_WOKERS: unknown variable; did you mean TROUPE_WORKERS?");
+}
+
+Test(main, settings_that_do_not_go_together_are_refused_by_the_program)
+{
+    service_t s;
+    RUN(&s, "lines", "--say.times", "0");
+    expect_exit(&s, TR_EXIT_USAGE);
+    expect_in(s.complained, "nothing is said\n");
+    cr_expect(s.said[0] == '\0', "it ran: \"%s\"", s.said);
+}
+
+Test(main, program_whose_table_is_wrong_is_not_run)
+{
+    service_t s;
+    RUN(&s, "clash");
+    expect_exit(&s, TR_EXIT_FAILED);
+    expect_in(s.complained,
+              "play: table of settings: workers and workers have the same name somewhere\n");
+}
+
+Test(main, log_is_as_talkative_as_it_is_told_to_be)
+{
+    service_t s;
+    RUN(&s, "failing", "--log-level", "error");
+    expect_exit(&s, TR_EXIT_FAILED);
+    cr_expect(strstr(s.complained, "TR_ERESTARTS") == NULL, "%s", s.complained);
+}
+
+Test(main, actors_get_the_settings)
+{
+    service_t s;
+    setenv("TROUPE_LINE", "good night", 1);
+    RUN(&s, "lines", "--say.times", "2");
+    await_line(&s, "up\n");
+    kill(s.pid, SIGTERM);
+    expect_exit(&s, TR_EXIT_OK);
+    expect_in(s.said, "good night\ngood night\nup\n");
+    cr_expect(s.complained[0] == '\0', "%s", s.complained);
+}
+
+Test(main, settings_of_every_service_have_the_defaults_of_the_program)
+{
+    service_t s;
+    setenv("TROUPE_SHUTDOWN", "2m", 1);
+    RUN(&s, "lines", "--config-show");
+    expect_exit(&s, TR_EXIT_OK);
+    expect_in(s.said, "line       hello    default\n"
+                      "say.times  1        default\n"
+                      "workers    1        default\n"
+                      "shutdown   2m       TROUPE_SHUTDOWN\n"
+                      "log-level  warning  default\n"
+                      "inspect    false    default\n"
+                      "name       lines    default\n");
+    unsetenv("TROUPE_SHUTDOWN");
+    RUN(&s, "lines", "--config-show");
+    expect_exit(&s, TR_EXIT_OK);
+    expect_in(s.said, "shutdown   1500ms   default\n");
+    RUN(&s, "orderly", "--config-show");
+    expect_exit(&s, TR_EXIT_OK);
+    expect_in(s.said, "workers    0        default\n"
+                      "shutdown   30s      default\n"
+                      "log-level  debug    default\n"
+                      "inspect    true     default\n"
+                      "name       (empty)  default\n");
+}
+
+// What the trace socket of a process is called.
+static bool
+is_inspected(const service_t *s, const char *folder)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/troupe/%d.sock", folder, (int)s->pid);
+    return access(path, F_OK) == 0;
+}
+
+Test(main, trace_socket_is_served_unless_it_is_not_wanted)
+{
+    char folder[] = "/tmp/troupe-main-XXXXXX";
+    char command[64];
+    service_t s;
+    cr_assert(mkdtemp(folder) != NULL && setenv("XDG_RUNTIME_DIR", folder, 1) == 0);
+    for (int i = 0; i < 2; i++) {
+        RUN(&s, "orderly", i == 0 ? "--inspect" : "--no-inspect");
+        await_line(&s, "up\n");
+        cr_expect(is_inspected(&s, folder) == (i == 0));
+        kill(s.pid, SIGTERM);
+        expect_exit(&s, TR_EXIT_OK);
+    }
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_expect(system(command) == 0);
+}
+
 Test(main, help_is_given_and_nothing_is_run)
 {
     service_t s;
@@ -343,7 +439,7 @@ Test(main, help_is_given_and_nothing_is_run)
     expect_exit(&s, TR_EXIT_OK);
     expect_in(s.said, "usage:");
     expect_in(s.said, "--workers N");
-    expect_in(s.said, "--shutdown-ms N");
+    expect_in(s.said, "--shutdown DURATION");
     cr_expect(strstr(s.said, "+a") == NULL);
     cr_expect(s.complained[0] == '\0', "%s", s.complained);
 }

@@ -30,12 +30,42 @@ answer_number(tr_self *self, void *arg, const tr_message *msg)
 Test(runtime, refuses_bad_options)
 {
     tr_runtime *rt = NULL;
-    tr_runtime_opts_t bad[] = {{.workers = 257}, {.stack_bytes = 1000}, {.inspect = 9}};
-    for (int i = 0; i < 3; i++) {
+    tr_runtime_opts_t bad[] = {
+        {.workers = 257}, {.stack_bytes = 1000}, {.inspect = 9}, {.log_level = (tr_log_level_t)4}};
+    for (int i = 0; i < 4; i++) {
         assert_err(tr_runtime_create(&bad[i], &rt), TR_EINVAL);
         cr_assert(rt == NULL);
     }
     tr_runtime_destroy(NULL);
+}
+
+// ---- the log
+
+static void
+count_line(tr_log_level_t level, const char *line, void *arg)
+{
+    uint32_t *lines = arg;
+    (void)line;
+    lines[level]++;
+}
+
+Test(runtime, log_gets_what_is_as_severe_as_was_asked_for)
+{
+    for (int least = TR_LOG_DEBUG; least <= TR_LOG_ERROR; least++) {
+        uint32_t lines[TR_LOG_ERROR + 1] = {0};
+        tr_runtime *rt = NULL;
+        tr_runtime_opts_t opts = {
+            .workers = 1, .log = count_line, .log_arg = lines, .log_level = (tr_log_level_t)least};
+        assert_ok(tr_runtime_create(&opts, &rt));
+        tr_ref_t ref = troupe_puppet(rt, NULL);
+        assert_err(tr_runtime_spawn(rt, &(tr_spawn_opts_t){0}, &ref), TR_EINVAL);
+        assert_err(
+            tr_runtime_call(rt, ref, TR_MSG(number, .value = 1), TR_REPLY_NONE, tr_seconds(20)),
+            TR_EUNHANDLED);
+        troupe_end(rt);
+        cr_expect(eq(u32, lines[TR_LOG_ERROR], 1));
+        cr_expect(eq(u32, lines[TR_LOG_WARN], least <= TR_LOG_WARN ? 1 : 0));
+    }
 }
 
 // ---- calls

@@ -56,14 +56,35 @@ static const scenario_t scenarios[] = {
 };
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
+// What a server is started with, unless the scenario sets it: kvd takes no option twice.
+static const char *const usual[4] = {"--shards", "4", "--workers", "2"};
+
+static bool
+sets(const scenario_t *s, const char *option)
+{
+    for (int i = 0; i < 6 && s->options[i] != NULL; i += 2) {
+        if (strcmp(s->options[i], option) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 run(const scenario_t *s, scenario_env env)
 {
     atomic_store(&check_failures, 0);
     printf("%s\n", s->name);
-    const char *options[10] = {"--shards", "4", "--workers", "2"};
+    const char *options[10] = {NULL};
+    int count = 0;
+    for (int i = 0; i < 4; i += 2) {
+        if (!sets(s, usual[i])) {
+            options[count++] = usual[i];
+            options[count++] = usual[i + 1];
+        }
+    }
     for (int i = 0; i < 6; i++) {
-        options[4 + i] = s->options[i];
+        options[count + i] = s->options[i];
     }
     server own;
     env.server = &own;

@@ -13,7 +13,7 @@ expect_usage(const char *kvd, const char *const *arguments, const char *named)
     char text[4096];
     int code = server_run(kvd, arguments, text, sizeof text);
     check(code == 2, "%s: exit code %d", named, code);
-    check(strstr(text, named) != NULL && strstr(text, "usage: kvd") != NULL, "%s: it says %s",
+    check(strstr(text, named) != NULL && strstr(text, "kvd --help") != NULL, "%s: it says %s",
           named, text);
 }
 

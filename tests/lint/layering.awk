@@ -1,7 +1,7 @@
 # layering.awk: who may include whom. Reads every C file and header; STYLE in one place:
 #   runtime/   base < msg < trace < sched < actor < sync < io < inspect, each what stands before it
 #   include/   the C library and itself
-#   actors/, examples/   include/, the C and POSIX library, their own folder
+#   actors/, examples/   include/, the C and POSIX library, their own folder; actors/config ini.h
 #   tools/     nothing of runtime/          tests/api/   nothing of runtime/
 
 function words(text, set,    n, i, list)
@@ -85,6 +85,8 @@ function check_runtime(    here)
     here = path[2]
     if (first == "actors") {
         wrong(FNR, "runtime/ never includes actors/")
+    } else if (name == "ini.h") {
+        wrong(FNR, "ini.h stays in actors/config")
     } else if (name == "uv.h" || first == "uv") {
         if (!(here in may_uv)) {
             wrong(FNR, "uv.h stays in runtime/sched, runtime/io and runtime/inspect")
@@ -104,6 +106,12 @@ function check_runtime(    here)
 
 function check_client(who)
 {
+    if (name == "ini.h" && top == "actors") {
+        if (own != "actors/config") {
+            wrong(FNR, "ini.h stays in actors/config")
+        }
+        return
+    }
     if (("include/" name) in exists) {
         return # in quotes or, as a program outside would write it, in angle brackets
     }

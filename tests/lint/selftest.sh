@@ -43,7 +43,7 @@ plant() { # plant LINT FILE LINE WHAT
 
 # ---- the clean tree ------------------------------------------------------------------------------
 
-mkdir -p "$tree"/{include/troupe,runtime/{base,msg,trace,sched,actor,io,inspect},actors,tools} \
+mkdir -p "$tree"/{include/troupe,runtime/{base,msg,trace,sched,actor,io,inspect},actors/config,tools} \
     "$tree"/{examples/kv,tests/api}
 cp "$source_root/.clang-format" "$tree"
 cat >"$tree/include/troupe/export.h" <<'EOF'
@@ -117,6 +117,7 @@ count(_Atomic uint32_t *x)
 }
 EOF
 printf '#include <msgpack.h>\n' >"$tree/runtime/msg/noun.c"
+printf '#include "troupe/noun.h"\n#include <ini.h>\n' >"$tree/actors/config/noun.c"
 printf '#include "noun.h"\n#include "troupe/noun.h"\n#include <unistd.h>\n' >"$tree/examples/kv/kv.c"
 printf '\n' >"$tree/examples/kv/noun.h"
 printf '#include "troupe/noun.h"\n#include <msgpack.h>\n' >"$tree/tools/tool.c"
@@ -142,6 +143,9 @@ plant layering include/troupe/bad.h 1 'a public header includes' <<<'#include <u
 plant layering include/troupe/bad.h 1 'a public header includes' <<<'#include "base/noun.h"'
 plant layering actors/pool.c 1 'actors/ includes troupe/' <<<'#include "base/noun.h"'
 plant layering actors/pool.c 1 'actors/ includes troupe/' <<<'  # include <uv.h>'
+plant layering actors/pool.c 1 'ini.h stays in actors/config' <<<'#include <ini.h>'
+plant layering runtime/io/ini.c 1 'ini.h stays in actors/config' <<<'#include <ini.h>'
+plant layering examples/kv/x.c 1 'examples/ includes troupe/' <<<'#include <ini.h>'
 plant layering examples/kv/x.c 1 'examples/ includes troupe/' <<<'#include "actor/view.h"'
 plant layering tools/x.c 1 'tools/ includes troupe/' <<<'#include "base/noun.h"'
 plant layering tools/x.c 1 'tools/ includes nothing of runtime/' <<<'#include <base/noun.h>'
