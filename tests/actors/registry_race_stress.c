@@ -6,8 +6,13 @@
 #include "property.h" // its random numbers
 
 #ifndef RACE_PLAYERS
+#if defined(__SANITIZE_THREAD__)
+#define RACE_PLAYERS 100u
+#define RACE_ROUNDS  100u
+#else
 #define RACE_PLAYERS 1000u
 #define RACE_ROUNDS  500u
+#endif
 #endif
 
 #define RACE_NAMES 6u
@@ -43,7 +48,7 @@ static struct {
     _Atomic uint64_t owners[RACE_NAMES]; // by the owner's own account; in GAME_HOLD
     _Atomic uint32_t clashes;            // two believed to have the same name
     _Atomic uint32_t surprises;          // errors that should not be
-    uint32_t ended;                      // heard by the arena
+    _Atomic uint32_t ended;              // heard by the arena
     cue over;
 } race;
 
@@ -283,6 +288,17 @@ expect_nothing_left(void)
     }
 }
 
+// Long games take longer than anything else that a test waits for.
+static void
+await_end(void)
+{
+    bool is_over = false;
+    for (int i = 0; i < 8 && !is_over; i++) {
+        is_over = cue_take(&race.over);
+    }
+    cr_assert(is_over, "%u have ended, seed %" PRIu64, race.ended, race.seed);
+}
+
 static void
 play(game_t game)
 {
@@ -291,8 +307,8 @@ play(game_t game)
     cue_init(&race.over);
     names_begin(4, (tr_registry_opts_t){.max_names = RACE_NAMES, .max_watched = RACE_NAMES});
     race.arena = troupe_puppet(rt, &(part){.receive = hear_ends});
-    assert_ok(troupe_act(rt, race.arena, begin_all, NULL));
-    CUE_AWAIT(&race.over);
+    assert_ok(troupe_prompt(rt, race.arena, begin_all, NULL));
+    await_end();
     cr_assert(eq(u32, race.clashes, 0), "seed %" PRIu64, race.seed);
     cr_assert(eq(u32, race.surprises, 0), "seed %" PRIu64, race.seed);
 }
