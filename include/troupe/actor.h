@@ -123,6 +123,8 @@ typedef struct tr_spawn_opts {
     tr_place_t place;
     uint32_t worker; // for TR_PLACE_AT
     tr_after_exit_t after_exit;
+    tr_ref_t before;            // a child of the same parent: it is stopped after that one, as if
+                                // it were older. TR_REF_NONE, or one that has ended: the youngest
     tr_stop_order_t stop_order; // of its own children
     int64_t start_timeout_ms;   // how long start may take; 0 for 5000; TR_START_INFINITE
     int64_t shutdown_ms;        // how long an orderly stop may take, or TR_SHUTDOWN_…

@@ -52,14 +52,34 @@ tri_child_may_begin(const tri_actor *self)
     return !self->is_stopping && !self->is_killed && tri_actor_phase(self) != TRI_PHASE_ENDING;
 }
 
+// The child that a new one is to come before, or NULL. The list keeps who has ended until it is
+// reaped, which we do.
+static tr_err_t
+find_younger(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
+{
+    tr_err_t err = TR_OK;
+    *out =
+        tr_ref_equal(opts->before, TR_REF_NONE) ? NULL : tri_child_find(self, opts->before, &err);
+    return err == TR_EDEAD ? TR_OK : err;
+}
+
 tr_err_t
 tri_child_make(tr_self *self, const tr_spawn_opts_t *opts, tri_actor **out)
 {
+    tri_actor *younger = NULL;
     tr_err_t err = tri_spawn_opts_check(self->rt, opts);
+    if (err == TR_OK) {
+        err = find_younger(self, opts, &younger);
+    }
     if (err == TR_OK) {
         err = tri_child_may_begin(self)
                   ? tri_life_create(self->rt, self, tri_actor_worker(self), opts, out)
                   : TR_ECANCELED;
+    }
+    if (err == TR_OK && younger != NULL) {
+        tri_list *sibling = &(*out)->cold->sibling;
+        tri_list_remove(sibling);
+        tri_list_push_back(&younger->cold->sibling, sibling); // ahead of that one
     }
     if (err != TR_OK && opts->socket != NULL) {
         tr_socket_close(*opts->socket);

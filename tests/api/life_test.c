@@ -414,6 +414,49 @@ Test(children, are_stopped_one_by_one_the_youngest_first, .timeout = 30)
     troupe_end(p.rt);
 }
 
+// Three in order, and one more ahead of the second; then one ahead of who has ended.
+static tr_err_t
+hatch_out_of_order(tr_self *self, void *arg)
+{
+    hatching *h = arg;
+    tr_ref_t refs[BROOD] = {TR_REF_NONE};
+    tr_ref_t before[BROOD] = {TR_REF_NONE};
+    for (int i = 0; i < BROOD; i++) {
+        h->chicks[i] = (chick){.brood = h->brood, .number = i};
+        part role = {.stop = note_order, .arg = &h->chicks[i]};
+        before[3] = refs[1];
+        expect_ok(tr_spawn(self, PUPPET_WITH(&role, .before = before[i]), &refs[i]));
+        if (i == 3) {
+            expect_ok(tr_kill(self, refs[0]));
+            expect_err(tr_call(self, refs[0], ACT_MSG(do_nothing, NULL), TR_REPLY_NONE, TR_FOREVER),
+                       TR_EDEAD);
+            before[4] = refs[0];
+        }
+    }
+    expect_err(tr_spawn(self, PUPPET_WITH(NULL, .before = tr_self_ref(self)), &refs[0]), TR_EINVAL);
+    expect_err(tr_spawn(self, PUPPET_WITH(NULL, .before = tr_self_parent(self)), &refs[0]),
+               TR_EINVAL);
+    return TR_OK;
+}
+
+Test(children, are_stopped_in_the_place_that_they_were_given, .timeout = 30)
+{
+    static const int order[] = {4, 2, 1, 3};
+    parent p;
+    parent_begin(&p);
+    brood b = {.stop_order = TR_STOP_REVERSE};
+    hatching h = {.brood = &b};
+    part role = {.start = hatch_out_of_order, .arg = &h};
+    deed d = {.child = child_of(&p, PUPPET(&role))};
+    assert_ok(deed_of(&p, do_stop, &d));
+    CUE_AWAIT(&p.told);
+    cr_assert(eq(int, b.next, 4));
+    for (int i = 0; i < 4; i++) {
+        cr_assert(eq(int, b.order[i], order[i]));
+    }
+    troupe_end(p.rt);
+}
+
 Test(children, are_stopped_together_when_the_parent_says_so, .timeout = 30)
 {
     parent p;
