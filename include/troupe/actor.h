@@ -266,8 +266,9 @@ TR_API TR_MUST_CHECK tr_err_t tr_kill(tr_self *self, tr_ref_t actor);
  * Give a held child (TR_AFTER_EXIT_HOLD) its next life: fresh state, the same address, the mail
  * that waits. Returns when its start has returned.
  * @return as tr_spawn; on the error of start the child is held again, and tr_child_exit is not
- * sent. TR_ETIMEOUT: it is being killed, and a tr_child_exit says when it is held again. TR_EDEAD
- * when it has ended, TR_EINVAL when it is not a child, TR_EALREADY when it lives.
+ * sent. TR_ETIMEOUT: it is being killed, and a tr_child_exit says when it is held again; or it has
+ * had no turn to begin in all that time, and is held: see tr_is_held. TR_EDEAD when it has ended,
+ * TR_EINVAL when it is not a child, TR_EALREADY when it lives.
  * @blocks the actor, never the worker
  */
 TR_API TR_MUST_CHECK tr_err_t tr_restart(tr_self *self, tr_ref_t child);

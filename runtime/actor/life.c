@@ -365,6 +365,7 @@ tri_life_finish(tri_actor *actor)
     tr_runtime *rt = actor->rt;
     tri_worker *here = tri_actor_worker(actor);
     tri_cold *cold = actor->cold;
+    actor->is_down = false; // nobody is turned away any more: the cold part goes
     // From here on nobody finds the address; what is on its way already is returned as dead.
     TRI_SHOW(&actor->generation, TRI_PEEK(&actor->generation) + 1);
     tri_mailbox_refuse_rooms(actor, TR_EDEAD);

@@ -21,13 +21,30 @@ find_held(tri_actor *self, tr_ref_t ref, tr_err_t *out_err)
 
 // ---- the next life
 
+// Take the order to begin back, if the child has not taken it: it is held as before, and the answer
+// is ours again. With both orders before it, it could not tell to which life the second belongs.
+static bool
+withdraw(tri_actor *self, tri_actor *child)
+{
+    // pairs(actor.orders) acquire: what we laid out for the order is as we left it.
+    uint32_t orders = atomic_fetch_and_explicit(&child->orders, ~(uint32_t)TRI_ORDER_RESTART,
+                                                memory_order_acquire);
+    if ((orders & TRI_ORDER_RESTART) == 0) {
+        return false;
+    }
+    tri_destroy_message(self->rt, tri_actor_worker(self), child->cold->start_reply);
+    child->cold->start_reply = NULL;
+    child->cold->is_known_held = true;
+    return true;
+}
+
 // Its start goes on, and nobody waits for it any more. It is held again when it is over.
 static void
 give_up(tri_actor *self, tri_actor *child)
 {
     if (self->is_stopping) {
         tri_child_stop(self, child, false); // who is being stopped stops what it has begun
-    } else {
+    } else if (!withdraw(self, child)) {
         tri_actor_order(tri_actor_worker(self), child, TRI_ORDER_DIE | TRI_ORDER_REPORT);
     }
 }

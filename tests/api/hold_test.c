@@ -192,6 +192,46 @@ Test(restart, whose_start_takes_too_long_is_news_when_it_is_held_again)
     troupe_end(p.rt);
 }
 
+static tr_err_t
+keep_the_worker(tr_self *self, void *arg)
+{
+    cue *const *cues = arg;
+    (void)self;
+    cue_give(cues[0]);
+    while (sem_trywait(&cues[1]->sem) != 0) {
+        troupe_pause();
+    }
+    return TR_OK;
+}
+
+Test(restart, that_had_no_turn_to_begin_in_its_time_leaves_the_child_held)
+{
+    parent p;
+    parent_begin(&p); // on worker 0
+    numbers n = {.start_error = TR_OK};
+    part role = {.start = start_counting, .receive = take_number, .arg = &n};
+    deed d = {.child = child_of(&p, PUPPET_WITH(&role, .after_exit = TR_AFTER_EXIT_HOLD,
+                                                .start_timeout_ms = 20, .place = TR_PLACE_AT,
+                                                .worker = 1))};
+    tr_ref_t busy = child_of(&p, PUPPET_WITH(NULL, .place = TR_PLACE_AT, .worker = 1));
+    cue is_busy, is_over;
+    cue *cues[] = {&is_busy, &is_over};
+    cue_init(&is_busy);
+    cue_init(&is_over);
+    assert_ok(deed_of(&p, do_hold, &d));
+    assert_ok(troupe_prompt(p.rt, busy, keep_the_worker, cues));
+    CUE_AWAIT(&is_busy);
+    assert_err(deed_of(&p, do_restart, &d), TR_ETIMEOUT);
+    cue_give(&is_over);
+    assert_ok(troupe_act(p.rt, busy, do_nothing, NULL));
+    cr_assert(eq(int, n.starts, 1)); // nothing has begun that nobody waits for
+    assert_ok(deed_of(&p, do_restart, &d));
+    assert_ok(troupe_act(p.rt, d.child, do_nothing, NULL));
+    cr_assert(eq(u32, n.incarnation, 2));
+    cr_assert(eq(int, p.count, 0)); // and there was no news
+    troupe_end(p.rt);
+}
+
 // ---- turned away
 
 typedef struct request {
