@@ -50,6 +50,31 @@ expect_chronicle(const char *expected)
     pthread_mutex_unlock(&chronicle_lock);
 }
 
+// Wait until all that was expected has happened, or something else.
+static inline void
+await_chronicle(const char *expected)
+{
+    int64_t until = troupe_now_ns() + 10 * INT64_C(1000000000);
+    bool is_there = false;
+    while (!is_there && troupe_now_ns() < until) {
+        pthread_mutex_lock(&chronicle_lock);
+        is_there = strcmp(chronicle, expected) == 0;
+        pthread_mutex_unlock(&chronicle_lock);
+        if (!is_there) {
+            troupe_pause();
+        }
+    }
+    expect_chronicle(expected);
+}
+
+static inline void
+forget_chronicle(void)
+{
+    pthread_mutex_lock(&chronicle_lock);
+    chronicle[0] = '\0';
+    pthread_mutex_unlock(&chronicle_lock);
+}
+
 static inline void
 keep_line(tr_log_level_t level, const char *line, void *arg)
 {
@@ -69,6 +94,7 @@ typedef struct role_t {
     bool hangs_in_stop;
     cue hung;       // it hangs
     cue let_go;     // where the test holds it
+    act_fn end;     // what `perform` does at last
     uint64_t heard; // numbers, each as the next digit
     tr_ref_t seen;  // its address, by its own account
 } role_t;
@@ -128,6 +154,21 @@ role_receive(tr_self *self, void *arg, const tr_message *msg)
 static role_t a = {.id = "a"}, b = {.id = "b"}, c = {.id = "c"};
 static part part_a = ROLE_PART(&a), part_b = ROLE_PART(&b), part_c = ROLE_PART(&c);
 
+// Be busy until the test says so, and then do what the role says; or until the life is to end.
+static inline tr_err_t
+perform(tr_self *self, void *arg)
+{
+    role_t *r = arg;
+    cue_give(&r->hung);
+    while (sem_trywait(&r->let_go.sem) != 0) {
+        tr_err_t err = tr_sleep(self, tr_ms(1));
+        if (err != TR_OK) {
+            return err;
+        }
+    }
+    return r->end != NULL ? r->end(self, r) : TR_OK;
+}
+
 // ---- ends
 
 static inline tr_err_t
@@ -145,6 +186,28 @@ nothing(tr_self *self, void *arg)
     return TR_OK;
 }
 
+static inline tr_err_t
+leave(tr_self *self, void *arg)
+{
+    (void)arg;
+    tr_exit(self);
+    return TR_OK;
+}
+
+static inline tr_err_t
+stop_myself(tr_self *self, void *arg)
+{
+    (void)arg;
+    return tr_stop(self, tr_self_ref(self));
+}
+
+static inline tr_err_t
+kill_myself(tr_self *self, void *arg)
+{
+    (void)arg;
+    return tr_kill(self, tr_self_ref(self));
+}
+
 // ---- the company
 
 typedef struct company_t {
@@ -157,6 +220,15 @@ typedef struct company_t {
     char text[128];
     cue ended;
 } company_t;
+
+// A child as the supervisor described it.
+typedef struct news_t {
+    tr_err_t err; // TR_OK, or the rest says nothing
+    tr_ref_t child;
+    tr_child_state state;
+    uint64_t restarts;
+    char id[32];
+} news_t;
 
 static inline tr_err_t
 supervise(tr_self *self, void *arg)
@@ -189,17 +261,33 @@ hear(tr_self *self, void *arg, const tr_message *msg)
 }
 
 static inline void
+roles_init(void)
+{
+    role_t *roles[] = {&a, &b, &c};
+    for (size_t i = 0; i < 3; i++) {
+        cue_init(&roles[i]->hung);
+        cue_init(&roles[i]->let_go);
+    }
+}
+
+// Before another company in the same test.
+static inline void
+roles_forget(void)
+{
+    a = (role_t){.id = "a"};
+    b = (role_t){.id = "b"};
+    c = (role_t){.id = "c"};
+    forget_chronicle();
+}
+
+static inline void
 company_prepare(company_t *co, const tr_supervisor_t *spec)
 {
     tr_runtime_opts_t opts = {.name = "test", .workers = 2, .log = keep_line};
     part p = {.receive = hear, .arg = co};
     *co = (company_t){.spec = spec};
     cue_init(&co->ended);
-    role_t *roles[] = {&a, &b, &c};
-    for (size_t i = 0; i < 3; i++) {
-        cue_init(&roles[i]->hung);
-        cue_init(&roles[i]->let_go);
-    }
+    roles_init();
     assert_ok(tr_runtime_create(&opts, &co->rt));
     co->director = troupe_puppet(co->rt, &p);
 }
@@ -220,19 +308,63 @@ company_dismiss(company_t *co)
     CUE_AWAIT(&co->ended);
 }
 
+// A question or an order, from a thread outside.
+static inline news_t
+ask_for(company_t *co, const tr_type_t *type, const void *value, tr_duration_t timeout)
+{
+    const tr_supervisor_child *answer;
+    news_t news = {.err = tr_runtime_call(co->rt, co->supervisor, type, value,
+                                          TR_REPLY(tr_supervisor_child, &answer), timeout)};
+    if (news.err == TR_OK) {
+        news.child = answer->child;
+        news.state = answer->state;
+        news.restarts = answer->restarts;
+        snprintf(news.id, sizeof news.id, "%.*s", (int)answer->id.size, answer->id.data);
+        tr_runtime_release(co->rt, answer);
+    }
+    return news;
+}
+
+static inline news_t
+look(company_t *co, const char *id)
+{
+    return ask_for(co, TR_MSG(tr_supervisor_which, .id = tr_str(id)), tr_seconds(10));
+}
+
+static inline news_t
+order_stop(company_t *co, const char *id)
+{
+    return ask_for(co, TR_MSG(tr_supervisor_stop_child, .id = tr_str(id)), tr_seconds(10));
+}
+
+static inline news_t
+order_restart(company_t *co, const char *id)
+{
+    return ask_for(co, TR_MSG(tr_supervisor_restart_child, .id = tr_str(id)), tr_seconds(10));
+}
+
+static inline news_t
+order_remove(company_t *co, const char *id)
+{
+    return ask_for(co, TR_MSG(tr_supervisor_remove_child, .id = tr_str(id)), tr_seconds(10));
+}
+
 static inline tr_err_t
 which(company_t *co, const char *id, tr_ref_t *out_child, uint64_t *out_restarts)
 {
-    const tr_supervisor_child *answer;
-    tr_err_t err =
-        tr_runtime_call(co->rt, co->supervisor, TR_MSG(tr_supervisor_which, .id = tr_str(id)),
-                        TR_REPLY(tr_supervisor_child, &answer), tr_seconds(10));
-    if (err == TR_OK) {
-        *out_child = answer->child;
-        *out_restarts = answer->restarts;
-        tr_runtime_release(co->rt, answer);
+    news_t news = look(co, id);
+    if (news.err == TR_OK) {
+        *out_child = news.child;
+        *out_restarts = news.restarts;
     }
-    return err;
+    return news.err;
+}
+
+static inline bool
+is_in_state(company_t *co, const char *id, tr_child_state state)
+{
+    news_t news = look(co, id);
+    return news.err == TR_OK && news.state == state;
 }
 
 static inline tr_ref_t
@@ -250,6 +382,56 @@ has_restarted(company_t *co, const char *id, uint64_t times)
     tr_ref_t child;
     uint64_t restarts;
     return which(co, id, &child, &restarts) == TR_OK && restarts == times;
+}
+
+// ---- callers that wait while the test goes on
+
+typedef struct caller_t {
+    tr_ref_t self;
+    tr_ref_t to;
+    act_fn fn;
+    void *arg;
+    tr_duration_t timeout;
+    tr_err_t err;
+    cue begun; // nothing is queued with the caller itself any more
+    cue over;
+} caller_t;
+
+static inline tr_err_t
+call_and_tell(tr_self *self, void *arg)
+{
+    caller_t *k = arg;
+    cue_give(&k->begun);
+    k->err = tr_call(self, k->to, ACT_MSG(k->fn, k->arg), TR_REPLY_NONE, k->timeout);
+    cue_give(&k->over);
+    return TR_OK;
+}
+
+// One more caller: an actor of its own, which has `to` do something.
+static inline void
+caller_begin(company_t *co, caller_t *k, tr_ref_t to, act_fn fn, void *arg)
+{
+    *k = (caller_t){.to = to, .fn = fn, .arg = arg, .timeout = tr_seconds(TROUPE_PATIENCE_S)};
+    cue_init(&k->begun);
+    cue_init(&k->over);
+    k->self = troupe_puppet(co->rt, NULL);
+    assert_ok(troupe_prompt(co->rt, k->self, call_and_tell, k));
+    CUE_AWAIT(&k->begun);
+}
+
+static inline tr_err_t
+caller_end(caller_t *k)
+{
+    CUE_AWAIT(&k->over);
+    return k->err;
+}
+
+static inline bool
+has_queued(const company_t *co, uint64_t count)
+{
+    tr_stats_t stats;
+    tr_runtime_stats(co->rt, &stats);
+    return stats.ledger.queued == count;
 }
 
 // ---- the usual three

@@ -11,28 +11,6 @@ count_actors(const company_t *co)
     return stats.actors;
 }
 
-static tr_err_t
-leave(tr_self *self, void *arg)
-{
-    (void)arg;
-    tr_exit(self);
-    return TR_OK;
-}
-
-static tr_err_t
-stop_myself(tr_self *self, void *arg)
-{
-    (void)arg;
-    return tr_stop(self, tr_self_ref(self));
-}
-
-static tr_err_t
-kill_myself(tr_self *self, void *arg)
-{
-    (void)arg;
-    return tr_kill(self, tr_self_ref(self));
-}
-
 // ---- starting and stopping
 
 Test(supervisor, starts_children_in_order_and_stops_them_in_reverse)
@@ -199,23 +177,13 @@ Test(supervisor, restarts_a_child_as_its_restart_type_says)
     }
 }
 
-static tr_err_t
-wait_and_fail(tr_self *self, void *arg)
-{
-    role_t *r = arg;
-    cue_give(&r->hung);
-    while (sem_trywait(&r->let_go.sem) != 0) {
-        expect_ok(tr_sleep(self, tr_ms(1)));
-    }
-    tr_fail(self, TR_EFAULT, "on purpose");
-}
-
 Test(supervisor, restart_keeps_the_address_and_the_queued_mail)
 {
     company_t co;
     company_begin(&co, &trio);
     tr_ref_t child = child_of(&co, "b");
-    assert_ok(troupe_prompt(co.rt, child, wait_and_fail, &b));
+    b.end = fail;
+    assert_ok(troupe_prompt(co.rt, child, perform, &b));
     CUE_AWAIT(&b.hung);
     for (uint64_t i = 1; i <= 9; i++) {
         assert_ok(tr_runtime_send(co.rt, child, TR_MSG(number, .value = i), tr_seconds(1)));
