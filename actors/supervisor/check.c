@@ -40,6 +40,15 @@ wrong_with_child(const tr_supervisor_t *spec, const tr_child_t *child)
     if (child->behavior == NULL) {
         return "has no behavior";
     }
+    if (child->behavior->name == NULL || child->behavior->name[0] == '\0') {
+        return "has a behavior without a name";
+    }
+    if (child->id != NULL && child->id[0] == '\0') {
+        return "has an empty id";
+    }
+    if (child->arg == NULL && child->arg_size != 0) {
+        return "has an arg_size and no arg";
+    }
     if (child->down > TR_DOWN_REFUSE) {
         return "has a `down` that is none of its values";
     }

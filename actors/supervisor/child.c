@@ -6,6 +6,16 @@ is_supervisor(const tr_child_t *child)
     return child->behavior == &tr_supervisor_behavior;
 }
 
+// Who comes after it and has an actor: ours are stopped in reverse order.
+static tr_ref_t
+next_of(const member_t *m)
+{
+    do {
+        m = m->next;
+    } while (m != NULL && tr_ref_equal(m->ref, TR_REF_NONE));
+    return m != NULL ? m->ref : TR_REF_NONE;
+}
+
 // All are held when their lives end, temporary ones too: so that a group can end in order.
 tr_err_t
 tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
@@ -23,6 +33,7 @@ tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
         .place = child->place,
         .worker = child->worker,
         .after_exit = TR_AFTER_EXIT_HOLD,
+        .before = next_of(m),
         .stop_order = child->stop_order,
         .start_timeout_ms =
             child->start_timeout_ms == 0 && is_tree ? TR_START_INFINITE : child->start_timeout_ms,
@@ -34,6 +45,7 @@ tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m)
     if (err == TR_OK) {
         tri_member_set_ref(s, m, ref);
         m->state = TR_CHILD_UP;
+        m->begun_ns = tr_now_ns(self);
     }
     return err;
 }
@@ -48,14 +60,18 @@ tri_sup_begin(tr_self *self, supervisor_t *s, member_t *m)
     tr_err_t err = tr_restart(self, m->ref);
     if (err == TR_OK) {
         m->state = TR_CHILD_UP;
+        m->begun_ns = tr_now_ns(self);
         m->restarts++;
     }
     return err;
 }
 
 tr_err_t
-tri_sup_hold(tr_self *self, member_t *m)
+tri_sup_hold(tr_self *self, const supervisor_t *s, member_t *m)
 {
+    if (m->state == TR_CHILD_UP) {
+        tri_sup_note_life(s, m, tr_now_ns(self) - m->begun_ns);
+    }
     tr_err_t err = m->state == TR_CHILD_UP || m->is_starting ? tr_hold(self, m->ref) : TR_OK;
     if (err == TR_OK) {
         m->is_starting = false;

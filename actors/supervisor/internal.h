@@ -18,6 +18,7 @@ typedef struct member_t {
     uint32_t fails;    // in a row, for the backoff
     uint64_t due;      // number of the restart that it waits for; 0: none
     tr_timer_t timer;  // of that
+    int64_t begun_ns;  // its latest life, while it is up
     uint64_t restarts; // in all its time
 } member_t;
 
@@ -80,7 +81,7 @@ tr_err_t tri_sup_spawn(tr_self *self, supervisor_t *s, member_t *m);
 tr_err_t tri_sup_begin(tr_self *self, supervisor_t *s, member_t *m);
 
 // End its life in good order; it is down then. TR_OK, or why we could not wait for that.
-tr_err_t tri_sup_hold(tr_self *self, member_t *m);
+tr_err_t tri_sup_hold(tr_self *self, const supervisor_t *s, member_t *m);
 
 // One that is down: its mail is discarded, its address ends. A temporary one is forgotten, and `m`
 // is gone.
@@ -94,11 +95,31 @@ void tri_sup_cancel_due(tr_self *self, member_t *m);
 // A life is over, by itself.
 tr_err_t tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit);
 
-// A start or restart of it has failed, or its life: count it, and see to it that it begins again.
+// Its life has failed: count it, and see to it that it begins again.
 tr_err_t tri_sup_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason);
 
 #define RESTART_DUE(F, T) F(T, str, id) F(T, u64, number)
 TR_MESSAGE(tr_supervisor_restart_due, RESTART_DUE);
+
+// Whether others may wait for it to begin again.
+static inline bool
+tri_sup_leads(const member_t *m)
+{
+    return m->due != 0 || m->is_starting;
+}
+
+// Its start has failed: the same, in a later turn. A temporary one is forgotten, and `m` is gone.
+tr_err_t tri_sup_start_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason);
+
+// Begin it now, and those that waited for it. *out_reason: TR_OK, or why a start has failed, which
+// is seen to.
+tr_err_t tri_sup_begin_group(tr_self *self, supervisor_t *s, member_t *m, tr_err_t *out_reason);
+
+// One that led is out of the way: those that waited for it begin.
+tr_err_t tri_sup_go_on(tr_self *self, supervisor_t *s);
+
+// A life that has lasted so long that its backoff begins anew.
+void tri_sup_note_life(const supervisor_t *s, member_t *m, int64_t alive_ns);
 
 // The backoff is over.
 tr_err_t

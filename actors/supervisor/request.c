@@ -45,8 +45,6 @@ answer_which(tr_self *self, const supervisor_t *s, tr_str_t id)
 static tr_err_t
 answer_list(tr_self *self, const supervisor_t *s, tr_str_t after)
 {
-    tr_supervisor_child children[TR_SUPERVISOR_PAGE];
-    tr_supervisor_children page = {.count = s->count, .children.items = children};
     const member_t *m = s->first;
     if (after.size != 0) {
         const member_t *before = tri_member_by_id(s, after);
@@ -55,13 +53,21 @@ answer_list(tr_self *self, const supervisor_t *s, tr_str_t after)
         }
         m = before->next;
     }
+    // Not on the stack, which may be as small as the whole page.
+    tr_supervisor_child *children = tr_alloc(self, TR_SUPERVISOR_PAGE * sizeof *children);
+    if (children == NULL) {
+        return tr_reply_error(self, TR_ENOMEM);
+    }
+    tr_supervisor_children page = {.count = s->count, .children.items = children};
     for (; m != NULL && page.children.count < TR_SUPERVISOR_PAGE; m = m->next) {
         children[page.children.count++] = describe(m);
     }
     for (m = s->first; m != NULL; m = m->next) {
         page.up += m->state == TR_CHILD_UP;
     }
-    return tr_reply(self, &tr_supervisor_children_type, &page);
+    tr_err_t err = tr_reply(self, &tr_supervisor_children_type, &page);
+    tr_free(self, children);
+    return err;
 }
 
 // ---- orders
@@ -70,11 +76,20 @@ static tr_err_t
 stop(tr_self *self, supervisor_t *s, member_t *m)
 {
     tri_sup_cancel_due(self, m);
-    tr_err_t err = tri_sup_hold(self, m);
+    tr_err_t err = tri_sup_hold(self, s, m);
     if (err == TR_OK) {
         tri_sup_drop(self, s, m);
     }
     return err;
+}
+
+// What an order has led to could not be seen to.
+static void
+expect_seen_to(tr_self *self, tr_err_t err)
+{
+    if (err != TR_OK && !tr_self_is_stopping(self)) {
+        tr_fail(self, err, "the children cannot be restarted");
+    }
 }
 
 // TR_OK: *out tells about the child, which may be gone.
@@ -86,10 +101,14 @@ stop_one(tr_self *self, supervisor_t *s, tr_str_t id, bool forget, tr_supervisor
         return TR_ENOTFOUND;
     }
     bool is_temporary = m->spec->restart == TR_TEMPORARY;
+    bool led = tri_sup_leads(m);
     *out = (tr_supervisor_child){.id = id, .state = TR_CHILD_STOPPED, .restarts = m->restarts};
     tr_err_t err = stop(self, s, m);
     if (err == TR_OK && forget && !is_temporary) {
         tri_member_destroy(self, s, m);
+    }
+    if (err == TR_OK && led) {
+        expect_seen_to(self, tri_sup_go_on(self, s));
     }
     return err;
 }
@@ -101,22 +120,21 @@ restart_one(tr_self *self, supervisor_t *s, tr_str_t id, tr_supervisor_child *ou
     if (m == NULL) {
         return TR_ENOTFOUND;
     }
-    tr_err_t err = tri_sup_hold(self, m);
+    bool led = tri_sup_leads(m);
+    tr_err_t err = tri_sup_hold(self, s, m);
     if (err != TR_OK) {
         return err;
     }
-    err = tri_sup_begin(self, s, m);
+    if (led) {
+        expect_seen_to(self, tri_sup_begin_group(self, s, m, &err));
+    } else {
+        err = tri_sup_begin(self, s, m);
+        if (err != TR_OK && m->state == TR_CHILD_DOWN) {
+            expect_seen_to(self, tri_sup_start_failed(self, s, m, err));
+        }
+    }
     if (err == TR_OK) {
         *out = describe(m);
-        return TR_OK;
-    }
-    bool is_down = m->state == TR_CHILD_DOWN && !tr_self_is_stopping(self);
-    m->is_starting = is_down && !tr_is_held(self, m->ref);
-    if (is_down && !m->is_starting) {
-        tr_err_t failure = tri_sup_failed(self, s, m, err);
-        if (failure != TR_OK) {
-            tr_fail(self, failure, "child %s cannot be restarted", m->spec->id);
-        }
     }
     return err;
 }
@@ -140,7 +158,7 @@ copy_child(const tr_child_t *child, tr_buf **out)
     char *block = data;
     tr_child_t *copy = data;
     *copy = *child;
-    if (child->arg_size != 0) {
+    if (child->arg != NULL && child->arg_size != 0) {
         copy->arg = memcpy(block + arg_at, child->arg, child->arg_size);
     }
     if (child->id != NULL) {
@@ -221,10 +239,11 @@ put_off(tr_self *self, supervisor_t *s, const tr_message *msg)
         err = TR_ENOMEM;
     }
     if (err != TR_OK) {
+        bool is_deferred = job->token != NULL;
         tr_token_reply_error(self, job->token, err);
         tr_release(self, job->order);
         tr_free(self, job);
-        return TR_OK;
+        return is_deferred ? TR_OK : tr_reply_error(self, err);
     }
     *(s->last_job != NULL ? &s->last_job->next : &s->first_job) = job;
     s->last_job = job;
@@ -254,8 +273,8 @@ do_job(tr_self *self, supervisor_t *s)
     return TR_OK;
 }
 
-tr_err_t
-tri_sup_answer(tr_self *self, supervisor_t *s, const tr_message *msg)
+static tr_err_t
+answer(tr_self *self, supervisor_t *s, const tr_message *msg)
 {
     const tr_supervisor_which *which = tr_as(tr_supervisor_which, msg);
     if (which != NULL) {
@@ -269,6 +288,14 @@ tri_sup_answer(tr_self *self, supervisor_t *s, const tr_message *msg)
         return do_job(self, s);
     }
     return is_order(msg) ? put_off(self, s, msg) : TR_EUNHANDLED;
+}
+
+// Without memory for an answer the caller hears that there is none; the supervisor goes on.
+tr_err_t
+tri_sup_answer(tr_self *self, supervisor_t *s, const tr_message *msg)
+{
+    tr_err_t err = answer(self, s, msg);
+    return err == TR_ENOMEM ? TR_OK : err;
 }
 
 // ---- for others

@@ -75,8 +75,8 @@ delay_ms(tr_self *self, const supervisor_t *s, const member_t *m)
     return ms > 0 ? ms : 1;
 }
 
-static void
-note_life(const supervisor_t *s, member_t *m, int64_t alive_ns)
+void
+tri_sup_note_life(const supervisor_t *s, member_t *m, int64_t alive_ns)
 {
     int64_t reset_ms = backoff_of(s, m)->reset_ms;
     if (alive_ns / 1000000 >= (reset_ms != 0 ? reset_ms : DEFAULT_RESET_MS)) {
@@ -110,7 +110,7 @@ stop_others(tr_self *self, supervisor_t *s, member_t *m)
             continue;
         }
         tri_sup_cancel_due(self, other);
-        tr_err_t err = tri_sup_hold(self, other);
+        tr_err_t err = tri_sup_hold(self, s, other);
         if (err != TR_OK) {
             return err;
         }
@@ -176,29 +176,64 @@ prepare(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason, int64_t *o
     return stop_others(self, s, m);
 }
 
-static tr_err_t
-begin_now(tr_self *self, supervisor_t *s, member_t *m)
+tr_err_t
+tri_sup_start_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
 {
-    member_t *failed;
-    tr_err_t err = begin_group(self, s, m, &failed);
-    if (err == TR_OK) {
-        return TR_OK;
-    }
     if (tr_self_is_stopping(self)) {
         return TR_ECANCELED;
     }
-    if (failed->state == TR_CHILD_DOWN && !tr_is_held(self, failed->ref)) {
-        failed->is_starting = true;
+    if (m->state == TR_CHILD_DOWN && !tr_is_held(self, m->ref)) {
+        m->is_starting = true;
         return TR_OK;
+    }
+    if (m->spec->restart == TR_TEMPORARY) {
+        tri_sup_drop(self, s, m);
+        return tri_sup_go_on(self, s);
     }
     // Others have a turn in between, also where there is no backoff.
     int64_t ms;
-    err = prepare(self, s, failed, err, &ms);
+    tr_err_t err = prepare(self, s, m, reason, &ms);
     if (err != TR_OK) {
         return err;
     }
-    refuse_callers(self, s, failed);
-    return schedule(self, s, failed, ms);
+    refuse_callers(self, s, m);
+    return schedule(self, s, m, ms);
+}
+
+tr_err_t
+tri_sup_begin_group(tr_self *self, supervisor_t *s, member_t *m, tr_err_t *out_reason)
+{
+    member_t *failed;
+    *out_reason = begin_group(self, s, m, &failed);
+    return *out_reason != TR_OK ? tri_sup_start_failed(self, s, failed, *out_reason) : TR_OK;
+}
+
+static tr_err_t
+begin_now(tr_self *self, supervisor_t *s, member_t *m)
+{
+    tr_err_t reason;
+    return tri_sup_begin_group(self, s, m, &reason);
+}
+
+tr_err_t
+tri_sup_go_on(tr_self *self, supervisor_t *s)
+{
+    bool is_one_group = s->spec->strategy == TR_ONE_FOR_ALL;
+    for (member_t *m = s->first; m != NULL && is_one_group; m = m->next) {
+        if (tri_sup_leads(m)) {
+            return TR_OK;
+        }
+    }
+    for (member_t *m = s->first; m != NULL && s->spec->strategy != TR_ONE_FOR_ONE; m = m->next) {
+        if (tri_sup_leads(m)) {
+            return TR_OK; // the others follow that one
+        }
+        tr_err_t err = m->state == TR_CHILD_DOWN ? tri_sup_begin(self, s, m) : TR_OK;
+        if (err != TR_OK) {
+            return tri_sup_start_failed(self, s, m, err);
+        }
+    }
+    return TR_OK;
 }
 
 tr_err_t
@@ -231,7 +266,8 @@ static bool
 is_the_end(const supervisor_t *s)
 {
     for (const member_t *m = s->first; m != NULL; m = m->next) {
-        bool is_there = m->spec->significant && m->state != TR_CHILD_STOPPED;
+        bool is_over = m->state == TR_CHILD_STOPPED && m->due == 0;
+        bool is_there = m->spec->significant && !is_over;
         if (is_there && s->spec->auto_shutdown == TR_AUTO_SHUTDOWN_ALL) {
             return false;
         }
@@ -252,6 +288,11 @@ tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
         tr_fail(self, reason != TR_OK ? reason : TR_ECHILD, "child %s has ended for good",
                 m->spec->id);
     }
+    if (m->is_starting && m->spec->restart == TR_TEMPORARY) {
+        m->is_starting = false;
+        tri_sup_drop(self, s, m);
+        return tri_sup_go_on(self, s);
+    }
     if (m->is_starting) {
         m->is_starting = false;
         return tri_sup_failed(self, s, m, TR_ETIMEOUT);
@@ -259,7 +300,7 @@ tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
     m->state = TR_CHILD_DOWN;
     bool is_failure = reason != TR_OK;
     if (m->spec->restart == TR_PERMANENT || (m->spec->restart == TR_TRANSIENT && is_failure)) {
-        note_life(s, m, exit->alive_ns);
+        tri_sup_note_life(s, m, exit->alive_ns);
         return tri_sup_failed(self, s, m, reason);
     }
     bool is_significant = m->spec->significant;
