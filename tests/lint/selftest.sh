@@ -120,8 +120,11 @@ printf '#include <msgpack.h>\n' >"$tree/runtime/msg/noun.c"
 printf '#include "noun.h"\n#include "troupe/noun.h"\n#include <unistd.h>\n' >"$tree/examples/kv/kv.c"
 printf '\n' >"$tree/examples/kv/noun.h"
 printf '#include "troupe/noun.h"\n#include <msgpack.h>\n' >"$tree/tools/tool.c"
+mkdir "$tree/docs"
+printf 'Test(noun, is_there)\n{\n}\nTest(noun,\n     has_a_long_name)\n' >"$tree/tests/api/noun_test.c"
+printf 'A rule. `noun_test.c: is_there`, `noun_test.c: has_a_long_name`\n' >"$tree/docs/noun.md"
 
-lints="layering atomics files docs headers"
+lints="layering atomics files docs proofs headers"
 for lint in $lints; do
     run "$lint"
     judge "$lint: the clean tree" 0 ""
@@ -129,6 +132,9 @@ done
 
 # ---- violations ----------------------------------------------------------------------------------
 
+plant proofs docs/bad.md 2 'no test is_gone in noun_test.c' <<<$'A rule.\n`noun_test.c: is_gone`'
+plant proofs docs/part.md 1 'no test there in noun_test.c' <<<'`noun_test.c: there`'
+plant proofs docs/file.md 1 'no test is_there in verb_test.c' <<<'`verb_test.c: is_there`'
 plant layering runtime/sched/up.c 2 'runtime/sched may not include actor/x.h' <<'EOF'
 #include <stdio.h>
 #include "actor/x.h"
@@ -225,7 +231,7 @@ judge 'symbols: more than lock functions' 1 'libs.so: pthread_create is visible 
 
 # ---- format --------------------------------------------------------------------------------------
 
-rm -r "$tree/runtime" "$tree/examples" "$tree/tools" # they were not written to be pretty
+rm -r "$tree/runtime" "$tree/examples" "$tree/tools" "$tree/tests" # they were not written to be pretty
 run format
 if [[ $status == 77 ]]; then
     echo "format: $output"
