@@ -402,8 +402,8 @@ child_ended(tr_self *self, leaf *l, const tr_child_exit *exit)
         }
         c->is_held = false;
         tr_err_t err = tr_restart(self, exit->child);
-        if (err != TR_OK) {
-            c->is_held = true;
+        if (err != TR_OK && tr_is_held(self, exit->child)) {
+            c->is_held = true; // otherwise it is being killed, and another exit tells of that
             c->ended_life++;
         }
         return TR_OK;
