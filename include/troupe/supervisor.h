@@ -166,10 +166,13 @@ TR_MESSAGE(tr_supervisor_children, TR_SUPERVISOR_CHILDREN);
  *   stop     end its life in good order. It keeps its place, its mail is discarded and its address
  *            ends. A temporary child is forgotten. Done when it is stopped already.
  *   restart  end its life in good order if it lives, and begin the next, with the same address and
- *            mail; or start it again at a new address when it was stopped; or at once when it
- *            waits. It alone, whatever the strategy, and not counted. When its start fails that
- *            is answered, and the supervisor goes on as it does for any failed restart.
+ *            mail; or start it again at a new address when it was stopped. It alone, whatever the
+ *            strategy, and not counted. One that waits begins at once, and with it those of its
+ *            group that wait for it. When a start fails that is answered, and the supervisor goes
+ *            on as it does for any failed restart; but one that was stopped stays so, and a
+ *            temporary one is forgotten.
  *   remove   stop it and forget it.
+ * When one is stopped or removed that others of its group wait for, those begin.
  */
 #define TR_SUPERVISOR_ORDER(F, T) F(T, str, id)
 TR_MESSAGE(tr_supervisor_stop_child, TR_SUPERVISOR_ORDER);

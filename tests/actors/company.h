@@ -360,6 +360,7 @@ typedef struct caller_t {
     void *arg;
     tr_duration_t timeout;
     tr_err_t err;
+    cue begun; // nothing is queued with the caller itself any more
     cue over;
 } caller_t;
 
@@ -367,6 +368,7 @@ static inline tr_err_t
 call_and_tell(tr_self *self, void *arg)
 {
     caller_t *k = arg;
+    cue_give(&k->begun);
     k->err = tr_call(self, k->to, ACT_MSG(k->fn, k->arg), TR_REPLY_NONE, k->timeout);
     cue_give(&k->over);
     return TR_OK;
@@ -377,9 +379,11 @@ static inline void
 caller_begin(company_t *co, caller_t *k, tr_ref_t to, act_fn fn, void *arg)
 {
     *k = (caller_t){.to = to, .fn = fn, .arg = arg, .timeout = tr_seconds(TROUPE_PATIENCE_S)};
+    cue_init(&k->begun);
     cue_init(&k->over);
     k->self = troupe_puppet(co->rt, NULL);
     assert_ok(troupe_prompt(co->rt, k->self, call_and_tell, k));
+    CUE_AWAIT(&k->begun);
 }
 
 static inline tr_err_t

@@ -183,6 +183,7 @@ typedef struct order_t {
     tr_ref_t supervisor;
     tr_duration_t timeout;
     tr_err_t err;
+    cue begun;
     cue over;
 } order_t;
 
@@ -191,6 +192,7 @@ give_order(tr_self *self, void *arg)
 {
     order_t *o = arg;
     tr_supervisor_stop_child value = {.id = tr_str(o->id)}; // all orders are of this shape
+    cue_give(&o->begun);
     o->err = tr_call(self, o->supervisor, o->type, &value, TR_REPLY_NONE, o->timeout);
     cue_give(&o->over);
     return TR_OK;
@@ -200,8 +202,10 @@ static void
 order_begin(company_t *co, order_t *o, const tr_type_t *type, const char *id, tr_duration_t timeout)
 {
     *o = (order_t){.type = type, .id = id, .supervisor = co->supervisor, .timeout = timeout};
+    cue_init(&o->begun);
     cue_init(&o->over);
     assert_ok(troupe_prompt(co->rt, troupe_puppet(co->rt, NULL), give_order, o));
+    CUE_AWAIT(&o->begun);
 }
 
 static tr_err_t
