@@ -91,8 +91,9 @@ void tri_sup_cancel_due(tr_self *self, member_t *m);
 // A life is over, by itself.
 tr_err_t tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit);
 
-// A start or restart of it has failed, or its life: count it, and see to it that it begins again.
-tr_err_t tri_sup_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason);
+// One that is down: its life, or the start of one that was to follow, is over for that reason. It
+// begins again or is dropped, as its restart type says.
+tr_err_t tri_sup_over(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason);
 
 #define RESTART_DUE(F, T) F(T, str, id) F(T, u64, number)
 TR_MESSAGE(tr_supervisor_restart_due, RESTART_DUE);

@@ -113,7 +113,7 @@ restart_one(tr_self *self, supervisor_t *s, tr_str_t id, tr_supervisor_child *ou
     bool is_down = m->state == TR_CHILD_DOWN && !tr_self_is_stopping(self);
     m->is_starting = is_down && !tr_is_held(self, m->ref);
     if (is_down && !m->is_starting) {
-        tr_err_t failure = tri_sup_failed(self, s, m, err);
+        tr_err_t failure = tri_sup_over(self, s, m, err);
         if (failure != TR_OK) {
             tr_fail(self, failure, "child %s cannot be restarted", m->spec->id);
         }

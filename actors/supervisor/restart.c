@@ -201,8 +201,9 @@ begin_now(tr_self *self, supervisor_t *s, member_t *m)
     return schedule(self, s, failed, ms);
 }
 
-tr_err_t
-tri_sup_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
+// Count it, and see to it that it begins again.
+static tr_err_t
+begin_again(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
 {
     int64_t ms;
     tr_err_t err = prepare(self, s, m, reason, &ms);
@@ -240,6 +241,21 @@ is_the_end(const supervisor_t *s)
 }
 
 tr_err_t
+tri_sup_over(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
+{
+    bool is_failure = reason != TR_OK;
+    if (m->spec->restart == TR_PERMANENT || (m->spec->restart == TR_TRANSIENT && is_failure)) {
+        return begin_again(self, s, m, reason);
+    }
+    bool is_significant = m->spec->significant;
+    tri_sup_drop(self, s, m);
+    if (is_significant && is_the_end(s)) {
+        tr_exit(self);
+    }
+    return TR_OK;
+}
+
+tr_err_t
 tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
 {
     member_t *m = tri_member_by_ref(s, exit->child);
@@ -254,18 +270,9 @@ tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
     }
     if (m->is_starting) {
         m->is_starting = false;
-        return tri_sup_failed(self, s, m, TR_ETIMEOUT);
+        return tri_sup_over(self, s, m, TR_ETIMEOUT);
     }
     m->state = TR_CHILD_DOWN;
-    bool is_failure = reason != TR_OK;
-    if (m->spec->restart == TR_PERMANENT || (m->spec->restart == TR_TRANSIENT && is_failure)) {
-        note_life(s, m, exit->alive_ns);
-        return tri_sup_failed(self, s, m, reason);
-    }
-    bool is_significant = m->spec->significant;
-    tri_sup_drop(self, s, m);
-    if (is_significant && is_the_end(s)) {
-        tr_exit(self);
-    }
-    return TR_OK;
+    note_life(s, m, exit->alive_ns);
+    return tri_sup_over(self, s, m, reason);
 }
