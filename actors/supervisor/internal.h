@@ -95,6 +95,16 @@ tr_err_t tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit
 // begins again or is dropped, as its restart type says.
 tr_err_t tri_sup_over(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason);
 
+// Whether the end of a wait for its restart is the beginning of others, too.
+bool tri_sup_is_waited_for(const member_t *m);
+
+// Do not wait any longer for the restart of m: it begins, and who waits for it. *out_start is the
+// error of the first start that failed; the restart of that one is seen to.
+tr_err_t tri_sup_begin_now(tr_self *self, supervisor_t *s, member_t *m, tr_err_t *out_start);
+
+// One that was waited for is not to begin: those who waited do, unless they wait for another.
+tr_err_t tri_sup_begin_waiting(tr_self *self, supervisor_t *s);
+
 #define RESTART_DUE(F, T) F(T, str, id) F(T, u64, number)
 TR_MESSAGE(tr_supervisor_restart_due, RESTART_DUE);
 

@@ -86,12 +86,29 @@ stop_one(tr_self *self, supervisor_t *s, tr_str_t id, bool forget, tr_supervisor
         return TR_ENOTFOUND;
     }
     bool is_temporary = m->spec->restart == TR_TEMPORARY;
+    bool is_waited_for = tri_sup_is_waited_for(m);
     *out = (tr_supervisor_child){.id = id, .state = TR_CHILD_STOPPED, .restarts = m->restarts};
     tr_err_t err = stop(self, s, m);
     if (err == TR_OK && forget && !is_temporary) {
         tri_member_destroy(self, s, m);
     }
+    if (err == TR_OK && is_waited_for) {
+        err = tri_sup_begin_waiting(self, s);
+    }
     return err;
+}
+
+// It waits, and perhaps others with it.
+static tr_err_t
+restart_waiting(tr_self *self, supervisor_t *s, member_t *m, tr_supervisor_child *out)
+{
+    tr_err_t start;
+    tr_err_t err = tri_sup_begin_now(self, s, m, &start);
+    if (err != TR_OK && !tr_self_is_stopping(self)) {
+        tr_fail(self, err, "child %s cannot be restarted", m->spec->id);
+    }
+    *out = describe(m);
+    return m->state == TR_CHILD_UP ? TR_OK : start;
 }
 
 static tr_err_t
@@ -101,9 +118,13 @@ restart_one(tr_self *self, supervisor_t *s, tr_str_t id, tr_supervisor_child *ou
     if (m == NULL) {
         return TR_ENOTFOUND;
     }
+    bool is_waited_for = tri_sup_is_waited_for(m);
     tr_err_t err = tri_sup_hold(self, m);
     if (err != TR_OK) {
         return err;
+    }
+    if (is_waited_for) {
+        return restart_waiting(self, s, m, out);
     }
     err = tri_sup_begin(self, s, m);
     if (err == TR_OK) {

@@ -127,6 +127,9 @@ begin_group(tr_self *self, supervisor_t *s, member_t *m, member_t **out)
 {
     bool is_alone = s->spec->strategy == TR_ONE_FOR_ONE;
     for (*out = first_of_group(s, m); *out != NULL; *out = is_alone ? NULL : (*out)->next) {
+        if ((*out)->spec->restart == TR_TEMPORARY) {
+            continue; // it was added meanwhile, and has no part in this
+        }
         if ((*out)->is_starting) {
             return TR_OK; // when it is held again all follows from that
         }
@@ -176,14 +179,10 @@ prepare(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason, int64_t *o
     return stop_others(self, s, m);
 }
 
+// It has failed to start: all that wait for it wait on.
 static tr_err_t
-begin_now(tr_self *self, supervisor_t *s, member_t *m)
+start_failed(tr_self *self, supervisor_t *s, member_t *failed, tr_err_t err)
 {
-    member_t *failed;
-    tr_err_t err = begin_group(self, s, m, &failed);
-    if (err == TR_OK) {
-        return TR_OK;
-    }
     if (tr_self_is_stopping(self)) {
         return TR_ECANCELED;
     }
@@ -201,14 +200,48 @@ begin_now(tr_self *self, supervisor_t *s, member_t *m)
     return schedule(self, s, failed, ms);
 }
 
+tr_err_t
+tri_sup_begin_now(tr_self *self, supervisor_t *s, member_t *m, tr_err_t *out_start)
+{
+    member_t *failed;
+    tri_sup_cancel_due(self, m);
+    *out_start = begin_group(self, s, m, &failed);
+    return *out_start == TR_OK ? TR_OK : start_failed(self, s, failed, *out_start);
+}
+
+bool
+tri_sup_is_waited_for(const member_t *m)
+{
+    return m->due != 0 || (m->is_starting && m->spec->restart != TR_TEMPORARY);
+}
+
+tr_err_t
+tri_sup_begin_waiting(tr_self *self, supervisor_t *s)
+{
+    bool is_any = s->spec->strategy == TR_ONE_FOR_ONE; // nobody waits for another then
+    for (member_t *m = s->first; m != NULL && s->spec->strategy != TR_REST_FOR_ONE; m = m->next) {
+        is_any = is_any || tri_sup_is_waited_for(m);
+    }
+    for (member_t *m = is_any ? NULL : s->first; m != NULL && !tri_sup_is_waited_for(m);
+         m = m->next) {
+        bool waits = m->state == TR_CHILD_DOWN && !m->is_starting;
+        tr_err_t err = waits ? tri_sup_begin(self, s, m) : TR_OK;
+        if (err != TR_OK) {
+            return start_failed(self, s, m, err);
+        }
+    }
+    return TR_OK;
+}
+
 // Count it, and see to it that it begins again.
 static tr_err_t
 begin_again(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
 {
     int64_t ms;
+    tr_err_t start;
     tr_err_t err = prepare(self, s, m, reason, &ms);
     if (err != TR_OK || ms == 0) {
-        return err != TR_OK ? err : begin_now(self, s, m);
+        return err != TR_OK ? err : tri_sup_begin_now(self, s, m, &start);
     }
     refuse_callers(self, s, m);
     return schedule(self, s, m, ms);
@@ -221,8 +254,8 @@ tri_sup_restart_is_due(tr_self *self, supervisor_t *s, const tr_supervisor_resta
     if (m == NULL || m->due != due->number) {
         return TR_OK;
     }
-    m->due = 0;
-    return begin_now(self, s, m);
+    tr_err_t start;
+    return tri_sup_begin_now(self, s, m, &start);
 }
 
 // ---- the end of a life

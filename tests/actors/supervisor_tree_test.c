@@ -1,4 +1,5 @@
-// supervisor_tree_test.c: what random trees of supervisors and a model of them have found.
+// supervisor_tree_test.c: what the random trees of tree_property_stress.c and their model have
+// found, and what they do not get to: a backoff that somebody cuts short.
 #include "company.h"
 
 TestSuite(supervisor, .timeout = 30);
@@ -10,10 +11,26 @@ typedef struct request_t {
 } request_t;
 
 static tr_err_t
+do_stop(tr_self *self, void *arg)
+{
+    request_t *r = arg;
+    r->err = tr_supervisor_stop(self, r->co->supervisor, tr_str(r->id), tr_seconds(10));
+    return TR_OK;
+}
+
+static tr_err_t
 do_restart(tr_self *self, void *arg)
 {
     request_t *r = arg;
     r->err = tr_supervisor_restart(self, r->co->supervisor, tr_str(r->id), tr_seconds(10));
+    return TR_OK;
+}
+
+static tr_err_t
+do_remove(tr_self *self, void *arg)
+{
+    request_t *r = arg;
+    r->err = tr_supervisor_remove(self, r->co->supervisor, tr_str(r->id), tr_seconds(10));
     return TR_OK;
 }
 
@@ -62,4 +79,73 @@ Test(supervisor, ends_when_the_ordered_restart_of_its_significant_temporary_chil
     assert_ok(co.reason);
     expect_chronicle("+a +b -b !b -a");
     troupe_end(co.rt);
+}
+
+// ---- who waits for one that waits: an hour, unless somebody cuts it short
+
+#define AN_HOUR                                                                                    \
+    {                                                                                              \
+        .first_ms = 3600 * 1000, .max_ms = 3600 * 1000, .jitter_percent = TR_NO_JITTER             \
+    }
+
+static const tr_supervisor_t all_wait = {
+    .name = "s", .children = abc, .child_count = 3, .strategy = TR_ONE_FOR_ALL, .backoff = AN_HOUR};
+static const tr_supervisor_t rest_wait = {.name = "s",
+                                          .children = abc,
+                                          .child_count = 3,
+                                          .strategy = TR_REST_FOR_ONE,
+                                          .backoff = AN_HOUR};
+
+// b has failed; it waits, and the others of the group with it.
+static void
+begin_to_wait(company_t *co, const tr_supervisor_t *spec, const char *so_far)
+{
+    company_begin(co, spec);
+    assert_err(troupe_act(co->rt, child_of(co, "b"), fail, NULL), TR_ECRASHED);
+    TROUPE_EVENTUALLY(contains(chronicle, so_far));
+}
+
+static void
+expect_waiting_to_end(company_t *co, act_fn what, const char *id, const char *in_the_end)
+{
+    assert_ok(order(co, what, id));
+    company_dismiss(co);
+    assert_ok(co->reason);
+    expect_chronicle(in_the_end);
+    troupe_end(co->rt);
+}
+
+Test(supervisor, told_to_restart_one_that_waits_begins_those_that_wait_for_it_too)
+{
+    company_t co;
+    begin_to_wait(&co, &rest_wait, "+a +b +c -b -c");
+    expect_waiting_to_end(&co, do_restart, "b", "+a +b +c -b -c +b +c -c -b -a");
+}
+
+Test(supervisor, told_to_restart_one_that_waits_begins_its_group_in_order)
+{
+    company_t co;
+    begin_to_wait(&co, &all_wait, "+a +b +c -b -c -a");
+    expect_waiting_to_end(&co, do_restart, "b", "+a +b +c -b -c -a +a +b +c -c -b -a");
+}
+
+Test(supervisor, told_to_stop_one_that_waits_begins_those_that_waited_for_it)
+{
+    company_t co;
+    begin_to_wait(&co, &all_wait, "+a +b +c -b -c -a");
+    expect_waiting_to_end(&co, do_stop, "b", "+a +b +c -b -c -a +a +c -c -a");
+}
+
+Test(supervisor, told_to_remove_one_that_waits_begins_those_that_waited_for_it)
+{
+    company_t co;
+    begin_to_wait(&co, &rest_wait, "+a +b +c -b -c");
+    expect_waiting_to_end(&co, do_remove, "b", "+a +b +c -b -c +c -c -a");
+}
+
+Test(supervisor, told_to_restart_another_that_waits_begins_it_alone)
+{
+    company_t co;
+    begin_to_wait(&co, &all_wait, "+a +b +c -b -c -a");
+    expect_waiting_to_end(&co, do_restart, "c", "+a +b +c -b -c -a +c -c");
 }
