@@ -6,8 +6,7 @@
 // which children each supervisor has, how they are, at which address and in which life; who was
 // given up; the mail of the leaves; lives, stacks and the ledger. In the end the root is stopped,
 // and nothing is left.
-#include "property.h"
-#include "tree_stage.h"
+#include "tree_plant.h"
 
 #ifndef TREE_RUNS
 #if defined(__SANITIZE_THREAD__)
@@ -16,16 +15,8 @@
 #define TREE_RUNS 6000
 #endif
 #endif
-#define DEPTH_MAX 4
 
 TestSuite(tree, .timeout = 280);
-
-enum { OPEN, LEAF, TREE, END, BAD, MAIL, STOP, RESTART, REMOVE, ADD_LEAF, ADD_TREE };
-
-// What a child is: its restart type, and whether it is significant. What a supervisor is: see
-// make_supervisor.
-#define CHILD_KINDS      6
-#define SUPERVISOR_KINDS 54
 
 static const property_kind kinds[] = {
     [OPEN] = {.name = "open with the strategy, kind", .args = 2, .below = {3, SUPERVISOR_KINDS}},
@@ -56,121 +47,10 @@ static const property_kind kinds[] = {
                   .below = {8, CHILD_KINDS, SUPERVISOR_KINDS}},
 };
 
-static tree expected;
-static int64_t patience_ns = 5 * INT64_C(1000000000); // until all is as the model says
-
 // What the trees were like, for the report.
 static struct tally {
     uint64_t trees, nodes, deeds, events, restarts, given_up, over;
 } tally;
-
-// ---- planting -----------------------------------------------------------------------------------
-
-// With room for one more below it.
-static bool
-may_plant(uint32_t parent)
-{
-    return expected.count < TREE_NODES && tree_depth(&expected, parent) < DEPTH_MAX + 1;
-}
-
-static uint32_t
-make_child(uint32_t parent, uint32_t kind)
-{
-    uint32_t n = expected.count++;
-    tree_node *node = &expected.nodes[n];
-    bool may_be_significant =
-        expected.nodes[parent].auto_shutdown != TR_AUTO_SHUTDOWN_NEVER && kind % 3 != TR_PERMANENT;
-    *node = (tree_node){.parent = parent,
-                        .restart = (tr_restart_type_t)(kind % 3),
-                        .is_significant = may_be_significant && kind / 3 != 0};
-    tree_stage.refs[n] = TR_REF_NONE;
-    tree_stage.addresses[n] = 0;
-    return n;
-}
-
-// Mostly one that hardly ever gives up.
-static void
-make_supervisor(uint32_t n, uint32_t kind)
-{
-    static const uint32_t limits[] = {1000, 1000, 1000, 3, 1, 2};
-    tree_node *node = &expected.nodes[n];
-    node->is_supervisor = true;
-    node->strategy = (tr_strategy_t)(kind % 3);
-    node->auto_shutdown = (tr_auto_shutdown_t)(kind / 3 % 3);
-    node->max_restarts = limits[kind / 9];
-}
-
-// The one with this number among those that are as they are asked for; TREE_NONE: there is none.
-typedef bool (*is_fn)(uint32_t n);
-
-static uint32_t
-choose(is_fn is, uint32_t which)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < expected.count; i++) {
-        count += is(i);
-    }
-    uint32_t left = count != 0 ? which % count : 0;
-    for (uint32_t i = 0; i < expected.count; i++) {
-        if (is(i) && left-- == 0) {
-            return i;
-        }
-    }
-    return TREE_NONE;
-}
-
-static bool
-is_supervisor(uint32_t n)
-{
-    return expected.nodes[n].is_supervisor;
-}
-
-static bool
-is_leaf(uint32_t n)
-{
-    return !expected.nodes[n].is_supervisor;
-}
-
-static bool
-is_live_supervisor(uint32_t n)
-{
-    return expected.nodes[n].is_supervisor && tree_lives(&expected, n);
-}
-
-static bool
-is_live_leaf(uint32_t n)
-{
-    return !expected.nodes[n].is_supervisor && tree_lives(&expected, n);
-}
-
-static bool
-is_child(uint32_t n)
-{
-    return n != TREE_ROOT && expected.nodes[n].state != TREE_AWAY &&
-           tree_lives(&expected, expected.nodes[n].parent);
-}
-
-static void
-plant(const property_op *ops, size_t count)
-{
-    memset(&expected, 0, sizeof expected);
-    expected.count = 1;
-    make_supervisor(TREE_ROOT, ops[0].args[1] / 3 * 3 + ops[0].args[0]);
-    for (size_t i = 1; i < count; i++) {
-        const property_op *op = &ops[i];
-        if (op->code != LEAF && op->code != TREE) {
-            continue;
-        }
-        uint32_t parent = choose(is_supervisor, op->args[0]);
-        if (may_plant(parent) && (op->code == LEAF || tree_depth(&expected, parent) < DEPTH_MAX)) {
-            uint32_t n = make_child(parent, op->args[1]);
-            if (op->code == TREE) {
-                make_supervisor(n, op->args[2]);
-            }
-        }
-    }
-    tree_plant(&expected, TREE_ROOT);
-}
 
 // ---- comparing ----------------------------------------------------------------------------------
 
@@ -371,7 +251,7 @@ same_at_once(trouble t, uint32_t since)
 static bool
 same(trouble t, uint32_t since)
 {
-    int64_t until = troupe_now_ns() + patience_ns;
+    int64_t until = troupe_now_ns() + patience_ms * 1000000;
     bool is_same = same_at_once(t, since);
     while (!is_same && troupe_now_ns() < until && tree_stage.event_count <= expected.event_count) {
         is_same = same_at_once(t, since);
@@ -398,7 +278,7 @@ end_leaf(trouble t, uint32_t n, tree_end how, uint32_t mail)
     tr_err_t err = tr_send(self, ref, ACT_MSG(tree_ends[how], &tree_stage.leaves[n]));
     for (uint32_t i = 0; i < mail && err == TR_OK; i++) {
         if (i == 0) {
-            request = tr_call_begin(self, ref, TR_MSG(number, .value = i), TREE_PATIENCE);
+            request = tr_call_begin(self, ref, TR_MSG(number, .value = i), tr_ms(patience_ms));
         } else {
             err = tr_send(self, ref, TR_MSG(number, .value = i));
         }
@@ -423,7 +303,7 @@ give_mail(trouble t, uint32_t n, uint32_t count)
     }
     if (err == TR_OK) {
         err = tr_call(tree_stage.self, tree_stage.refs[n], TR_MSG(number, .value = count),
-                      TR_REPLY_NONE, TREE_PATIENCE);
+                      TR_REPLY_NONE, tr_ms(patience_ms));
     }
     expected.nodes[n].heard += count + 1;
     return same_answer(t, "mail for", n, err, TR_OK);
@@ -438,16 +318,17 @@ order(trouble t, uint32_t code, uint32_t n)
     tr_str_t id = tr_str(tree_stage.ids[n]);
     if (code == STOP) {
         tree_stop_child(&expected, n);
-        return same_answer(t, "stop", n, tr_supervisor_stop(self, ref, id, TREE_PATIENCE), TR_OK);
+        return same_answer(t, "stop", n, tr_supervisor_stop(self, ref, id, tr_ms(patience_ms)),
+                           TR_OK);
     }
     if (code == REMOVE) {
         tree_remove_child(&expected, n);
-        return same_answer(t, "remove", n, tr_supervisor_remove(self, ref, id, TREE_PATIENCE),
+        return same_answer(t, "remove", n, tr_supervisor_remove(self, ref, id, tr_ms(patience_ms)),
                            TR_OK);
     }
     uint64_t given_up = expected.given_up;
     tr_err_t wanted = tree_restart_child(&expected, n) ? TR_OK : TR_EREFUSED;
-    tr_err_t err = tr_supervisor_restart(self, ref, id, TREE_PATIENCE);
+    tr_err_t err = tr_supervisor_restart(self, ref, id, tr_ms(patience_ms));
     // Who gives up over it answers nobody.
     bool is_answered = given_up == expected.given_up && !expected.is_over;
     return (!is_answered && err != TR_OK) || same_answer(t, "restart", n, err, wanted);
@@ -476,7 +357,7 @@ add(trouble t, const property_op *op)
     tr_err_t wanted = tree_add_child(&expected, n) ? TR_OK : TR_EREFUSED;
     return same_answer(t, "add", n,
                        tr_supervisor_add(tree_stage.self, tree_ref(&expected, parent), &child,
-                                         TREE_PATIENCE, &out),
+                                         tr_ms(patience_ms), &out),
                        wanted);
 }
 
@@ -544,8 +425,6 @@ direct(tr_self *self, void *arg)
 {
     script *s = arg;
     tree_stage.self = self;
-    tree_stage.is_over = false;
-    tree_stage.event_count = 0;
     plant(s->ops, s->count);
     s->is_good = rest(s->trouble);
     tr_runtime_stats(tree_stage.rt, &tree_stage.before);
@@ -580,7 +459,7 @@ play(const property_op *ops, size_t count, char *why, size_t why_size)
         tr_runtime_kill(tree_stage.rt);
         tr_runtime_destroy(tree_stage.rt);
         tree_stage.rt = NULL;
-        patience_ns = 50 * INT64_C(1000000); // for making it smaller
+        patience_ms = 100; // for making it smaller
     }
     return s.is_good;
 }

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define TREE_PATIENCE tr_seconds(20) // of a call that must be answered
+static int64_t patience_ms = 10000; // until what must happen has happened
 
 // A leaf over all its lives. Written by its handlers, one life after the other.
 typedef struct tree_leaf {
@@ -58,6 +58,15 @@ tree_happens(char sign, const tree_leaf *leaf)
         tree_stage.events[tree_stage.event_count++] = (tree_event){sign, leaf->number};
     }
     pthread_mutex_unlock(&tree_stage.lock);
+}
+
+static inline uint32_t
+tree_event_count(void)
+{
+    pthread_mutex_lock(&tree_stage.lock);
+    uint32_t count = tree_stage.event_count;
+    pthread_mutex_unlock(&tree_stage.lock);
+    return count;
 }
 
 static inline void
@@ -211,7 +220,7 @@ static inline tr_err_t
 tree_list(tr_ref_t supervisor, const tr_supervisor_children **out)
 {
     return tr_call(tree_stage.self, supervisor, TR_MSG(tr_supervisor_list, .after = tr_str("")),
-                   TR_REPLY(tr_supervisor_children, out), TREE_PATIENCE);
+                   TR_REPLY(tr_supervisor_children, out), tr_ms(patience_ms));
 }
 
 // Whose id that is.
