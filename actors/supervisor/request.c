@@ -113,19 +113,6 @@ stop_one(tr_self *self, supervisor_t *s, tr_str_t id, bool forget, tr_supervisor
     return err;
 }
 
-// It waits, and perhaps others with it.
-static tr_err_t
-restart_waiting(tr_self *self, supervisor_t *s, member_t *m, tr_supervisor_child *out)
-{
-    tr_err_t start;
-    tr_err_t err = tri_sup_begin_now(self, s, m, &start);
-    if (err != TR_OK && !tr_self_is_stopping(self)) {
-        tr_fail(self, err, "child %s cannot be restarted", m->spec->id);
-    }
-    *out = describe(m);
-    return m->state == TR_CHILD_UP ? TR_OK : start;
-}
-
 static tr_err_t
 restart_one(tr_self *self, supervisor_t *s, tr_str_t id, tr_supervisor_child *out)
 {

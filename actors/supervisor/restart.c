@@ -127,9 +127,6 @@ begin_group(tr_self *self, supervisor_t *s, member_t *m, member_t **out)
 {
     bool is_alone = s->spec->strategy == TR_ONE_FOR_ONE;
     for (*out = first_of_group(s, m); *out != NULL; *out = is_alone ? NULL : (*out)->next) {
-        if ((*out)->spec->restart == TR_TEMPORARY) {
-            continue; // it was added meanwhile, and has no part in this
-        }
         if ((*out)->is_starting) {
             return TR_OK; // when it is held again all follows from that
         }
@@ -139,6 +136,33 @@ begin_group(tr_self *self, supervisor_t *s, member_t *m, member_t **out)
         }
     }
     return TR_OK;
+}
+
+// ---- the end of one
+
+// Whether that of a significant child is the end of all.
+static bool
+is_the_end(const supervisor_t *s)
+{
+    for (const member_t *m = s->first; m != NULL; m = m->next) {
+        bool is_over = m->state == TR_CHILD_STOPPED && m->due == 0;
+        bool is_there = m->spec->significant && !is_over;
+        if (is_there && s->spec->auto_shutdown == TR_AUTO_SHUTDOWN_ALL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// It is not to begin again.
+static void
+come_to_end(tr_self *self, supervisor_t *s, member_t *m)
+{
+    bool is_significant = m->spec->significant;
+    tri_sup_drop(self, s, m);
+    if (is_significant && is_the_end(s)) {
+        tr_exit(self);
+    }
 }
 
 // ---- restarting
@@ -190,7 +214,7 @@ tri_sup_start_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reaso
         return TR_OK;
     }
     if (m->spec->restart == TR_TEMPORARY) {
-        tri_sup_drop(self, s, m);
+        come_to_end(self, s, m);
         return tri_sup_go_on(self, s);
     }
     // Others have a turn in between, also where there is no backoff.
@@ -240,47 +264,12 @@ tri_sup_go_on(tr_self *self, supervisor_t *s)
 }
 
 tr_err_t
-tri_sup_begin_now(tr_self *self, supervisor_t *s, member_t *m, tr_err_t *out_start)
-{
-    member_t *failed;
-    tri_sup_cancel_due(self, m);
-    *out_start = begin_group(self, s, m, &failed);
-    return *out_start == TR_OK ? TR_OK : start_failed(self, s, failed, *out_start);
-}
-
-bool
-tri_sup_is_waited_for(const member_t *m)
-{
-    return m->due != 0 || (m->is_starting && m->spec->restart != TR_TEMPORARY);
-}
-
-tr_err_t
-tri_sup_begin_waiting(tr_self *self, supervisor_t *s)
-{
-    bool is_any = s->spec->strategy == TR_ONE_FOR_ONE; // nobody waits for another then
-    for (member_t *m = s->first; m != NULL && s->spec->strategy != TR_REST_FOR_ONE; m = m->next) {
-        is_any = is_any || tri_sup_is_waited_for(m);
-    }
-    for (member_t *m = is_any ? NULL : s->first; m != NULL && !tri_sup_is_waited_for(m);
-         m = m->next) {
-        bool waits = m->state == TR_CHILD_DOWN && !m->is_starting;
-        tr_err_t err = waits ? tri_sup_begin(self, s, m) : TR_OK;
-        if (err != TR_OK) {
-            return start_failed(self, s, m, err);
-        }
-    }
-    return TR_OK;
-}
-
-// Count it, and see to it that it begins again.
-static tr_err_t
-begin_again(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
+tri_sup_failed(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
 {
     int64_t ms;
-    tr_err_t start;
     tr_err_t err = prepare(self, s, m, reason, &ms);
     if (err != TR_OK || ms == 0) {
-        return err != TR_OK ? err : tri_sup_begin_now(self, s, m, &start);
+        return err != TR_OK ? err : begin_now(self, s, m);
     }
     refuse_callers(self, s, m);
     return schedule(self, s, m, ms);
@@ -293,40 +282,11 @@ tri_sup_restart_is_due(tr_self *self, supervisor_t *s, const tr_supervisor_resta
     if (m == NULL || m->due != due->number) {
         return TR_OK;
     }
-    tr_err_t start;
-    return tri_sup_begin_now(self, s, m, &start);
+    m->due = 0;
+    return begin_now(self, s, m);
 }
 
 // ---- the end of a life
-
-// Whether that of a significant child is the end of all.
-static bool
-is_the_end(const supervisor_t *s)
-{
-    for (const member_t *m = s->first; m != NULL; m = m->next) {
-        bool is_over = m->state == TR_CHILD_STOPPED && m->due == 0;
-        bool is_there = m->spec->significant && !is_over;
-        if (is_there && s->spec->auto_shutdown == TR_AUTO_SHUTDOWN_ALL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-tr_err_t
-tri_sup_over(tr_self *self, supervisor_t *s, member_t *m, tr_err_t reason)
-{
-    bool is_failure = reason != TR_OK;
-    if (m->spec->restart == TR_PERMANENT || (m->spec->restart == TR_TRANSIENT && is_failure)) {
-        return begin_again(self, s, m, reason);
-    }
-    bool is_significant = m->spec->significant;
-    tri_sup_drop(self, s, m);
-    if (is_significant && is_the_end(s)) {
-        tr_exit(self);
-    }
-    return TR_OK;
-}
 
 tr_err_t
 tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
@@ -343,12 +303,12 @@ tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
     }
     if (m->is_starting && m->spec->restart == TR_TEMPORARY) {
         m->is_starting = false;
-        tri_sup_drop(self, s, m);
+        come_to_end(self, s, m);
         return tri_sup_go_on(self, s);
     }
     if (m->is_starting) {
         m->is_starting = false;
-        return tri_sup_over(self, s, m, TR_ETIMEOUT);
+        return tri_sup_failed(self, s, m, TR_ETIMEOUT);
     }
     m->state = TR_CHILD_DOWN;
     bool is_failure = reason != TR_OK;
@@ -356,10 +316,6 @@ tri_sup_ended(tr_self *self, supervisor_t *s, const tr_child_exit *exit)
         tri_sup_note_life(s, m, exit->alive_ns);
         return tri_sup_failed(self, s, m, reason);
     }
-    bool is_significant = m->spec->significant;
-    tri_sup_drop(self, s, m);
-    if (is_significant && is_the_end(s)) {
-        tr_exit(self);
-    }
+    come_to_end(self, s, m);
     return TR_OK;
 }

@@ -164,8 +164,7 @@ TR_MESSAGE(tr_supervisor_children, TR_SUPERVISOR_CHILDREN);
 /**
  * Orders, each answered with tr_supervisor_child or with an error: TR_ENOTFOUND.
  *   stop     end its life in good order. It keeps its place, its mail is discarded and its address
- *            ends. A temporary child is forgotten. Done when it is stopped already. Where others
- *            of its group wait for its restart, they begin without it.
+ *            ends. A temporary child is forgotten. Done when it is stopped already.
  *   restart  end its life in good order if it lives, and begin the next, with the same address and
  *            mail; or start it again at a new address when it was stopped. It alone, whatever the
  *            strategy, and not counted. One that waits begins at once, and with it those of its
