@@ -41,6 +41,7 @@ typedef struct model_ask {
     uint32_t caller, callee;
     model_where where;
     tr_err_t err;
+    uint32_t ended; // which of all, when it is over
     bool is_orphan; // nobody waits for it any more
 } model_ask;
 
@@ -63,6 +64,7 @@ typedef struct model {
     uint32_t count;
     model_ask asks[MODEL_ASKS];
     uint32_t ask_count;
+    uint32_t ended; // of the asks
     uint64_t deadlocks;
     // Of the operation in progress.
     uint32_t changed;       // whose edge has become another; MODEL_NONE: nobody's
@@ -219,13 +221,16 @@ static inline void
 model_look(model *m, uint32_t who)
 {
     model_person *p = &m->people[who];
-    uint32_t open = 0, good = 0;
-    tr_err_t bad = TR_OK;
+    uint32_t open = 0, good = 0, latest = 0;
+    tr_err_t bad = TR_OK; // of the last that failed
     for (uint32_t i = 0; i < p->ask_count; i++) {
         const model_ask *ask = &m->asks[p->asks[i]];
         open += ask->where != MODEL_OVER;
         good += ask->where == MODEL_OVER && ask->err == TR_OK;
-        bad = ask->where == MODEL_OVER && ask->err != TR_OK ? ask->err : bad;
+        if (ask->where == MODEL_OVER && ask->err != TR_OK && ask->ended > latest) {
+            bad = ask->err;
+            latest = ask->ended;
+        }
     }
     switch (p->wait) {
     case MODEL_FREE:
@@ -266,6 +271,7 @@ model_finish(model *m, uint32_t which, tr_err_t err)
     model_ask *ask = &m->asks[which];
     ask->where = MODEL_OVER;
     ask->err = err;
+    ask->ended = ++m->ended;
     if (!ask->is_orphan) {
         model_look(m, ask->caller);
     }
