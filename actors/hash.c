@@ -56,7 +56,9 @@ tri_hash_of(const tri_hash *table, const void *data, size_t size)
         take_in(v, word);
     }
     word = 0;
-    memcpy(&word, at, left);
+    if (left != 0) { // there may be no bytes at all, and no address
+        memcpy(&word, at, left);
+    }
     take_in(v, word);
     take_in(v, size); // a word of its own: the same on any machine
     v[2] ^= 0xff;

@@ -183,9 +183,9 @@ refuse_callers(tr_self *self, const supervisor_t *s, member_t *m)
     bool is_alone = s->spec->strategy == TR_ONE_FOR_ONE;
     for (member_t *at = first_of_group(s, m); at != NULL; at = is_alone ? NULL : at->next) {
         bool refuses = at->spec->down == TR_DOWN_REFUSE && at->state == TR_CHILD_DOWN;
+        // One whose start is being killed is not held yet: then it turns nobody away.
         tr_err_t err = refuses ? tr_refuse(self, at->ref) : TR_OK;
-        (void)
-            err; // a start that is being killed is not held yet: its next life is not begun either
+        (void)err;
     }
 }
 

@@ -295,6 +295,23 @@ Test(supervisor_group, told_to_stop_while_one_of_it_starts_ends_what_has_begun)
 
 // ---- against resistance
 
+// Its life was ended from outside: that is not the failure of what it had in hand.
+Test(supervisor_group, tells_the_caller_whose_request_one_of_it_has_in_hand_that_it_is_dead)
+{
+    company_t co;
+    caller_t in_hand, queued;
+    company_begin(&co, &all);
+    caller_begin(&co, &in_hand, b.seen, perform, &b);
+    CUE_AWAIT(&b.hung);
+    caller_begin(&co, &queued, b.seen, nothing, NULL);
+    TROUPE_EVENTUALLY(has_queued(&co, 1));
+    crash(&co, &a);
+    assert_err(caller_end(&in_hand), TR_EDEAD);
+    assert_ok(caller_end(&queued)); // by its next life
+    await_chronicle("+a +b +c -a -c -b +a +b +c");
+    troupe_end(co.rt);
+}
+
 Test(supervisor_group, kills_who_takes_too_long_to_stop_and_gives_it_its_next_life)
 {
     tr_child_t children[] = {CHILD(&part_a, "a"), CHILD_WITH(&part_b, "b", .shutdown_ms = 20),
