@@ -120,9 +120,11 @@ received(tri_actor *actor, tr_err_t verdict, bool is_given_up)
         }
     }
     put_down(actor, verdict, answer);
+    // The handler may have asked whether it is to stop, and know of an order that is not taken yet.
+    bool is_obeying = verdict == TR_ECANCELED && tr_self_is_stopping(actor);
     if (actor->is_killed) {
         tri_life_begin_end(actor, TR_EKILLED);
-    } else if (!is_fine(verdict) && !(actor->is_stopping && verdict == TR_ECANCELED)) {
+    } else if (!is_fine(verdict) && !is_obeying) {
         if (type != NULL) {
             actor->cold->in_hand = type;
         }
